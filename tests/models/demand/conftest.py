@@ -1,0 +1,58 @@
+"""The promises that every member of the demand room keeps, whatever it believes."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models.demand.baselines import Forecaster
+
+
+def _panel(n: int = 24, t: int = 44) -> np.ndarray:
+    rng = np.random.default_rng(11)
+    season = 1 + 0.4 * np.sin(2 * np.pi * np.arange(t) / 12)
+    y = rng.gamma(4.0, 25.0, size=(n, 1)) * season * rng.gamma(9.0, 1 / 9, size=(n, t))
+    y[: n // 3] *= rng.random((n // 3, t)) < 0.3  # intermittent
+    y[n // 3 : n // 2, :30] = np.nan  # began late
+    y[rng.random((n, t)) < 0.05] = np.nan  # gaps
+    return y
+
+
+def _odd_panel() -> np.ndarray:
+    y = np.full((4, 40), np.nan)
+    y[1, -1] = 7.0  # one point
+    y[2] = 0.0
+    y[3] = np.arange(40.0)[::-1] ** 2  # falls to zero
+    return y
+
+
+def _check_odd_series(method: Forecaster) -> None:
+    nothing, one_point, zeros, falling = method(_odd_panel(), season=12, horizon=6)
+    assert np.isnan(nothing).all()
+    np.testing.assert_array_equal(one_point, 7.0)
+    np.testing.assert_array_equal(zeros, 0.0)
+    assert (falling >= 0).all()
+
+
+def _check_contract(method: Forecaster) -> None:
+    y = _panel()
+    before = y.copy()
+    forecast = method(y, season=12, horizon=5)
+    np.testing.assert_array_equal(y, before)
+    assert forecast.shape == (len(y), 5)
+    assert np.isfinite(forecast).all()
+    assert (forecast >= 0).all()
+    np.testing.assert_array_equal(forecast, method(y, season=12, horizon=5))
+    np.testing.assert_allclose(forecast[::-1], method(y[::-1], season=12, horizon=5), rtol=1e-6)
+    np.testing.assert_allclose(forecast[:1], method(y[:1], season=12, horizon=5), rtol=1e-6)
+    np.testing.assert_allclose(1000 * forecast, method(1000 * y, season=12, horizon=5), rtol=1e-3)
+    np.testing.assert_allclose(forecast[:, :2], method(y, season=12, horizon=2), rtol=1e-6)
+    longer = np.hstack([y, 1e6 * np.ones_like(y)])  # another future
+    np.testing.assert_array_equal(forecast, method(longer[:, : y.shape[1]], season=12, horizon=5))
+    _check_odd_series(method)
+
+
+@pytest.fixture
+def panel_contract() -> Callable[[Forecaster], None]:
+    """Shape, sign, purity, row order, company, scale, and the odd series."""
+    return _check_contract
