@@ -1,0 +1,74 @@
+"""Forecast: what a model believes about the next periods, as one distribution.
+
+Shapes: n series, h periods ahead, k quantile levels, ascending. Units are those of demand.
+`mean` is the expectation (sums of means are means of sums); `quantiles` never cross and
+are never negative; `members` are the single forecasts that were blended.
+
+>>> f = Forecast(ids=np.array(["D1/S1"], dtype=object), cutoff=pd.Timestamp("2017-09-01"),
+...     periods=pd.to_datetime(["2017-10-01"]), mean=np.array([[5.0]]), levels=(0.1, 0.5, 0.9),
+...     quantiles=np.array([[[2.0, 4.0, 9.0]]]), members={}, notes=np.array([""], dtype=object))
+>>> f.quantile(0.7)
+array([[6.5]])
+>>> f.frame().columns.tolist()
+['unique_id', 'ds', 'cutoff', 'mean', 'q10', 'q50', 'q90', 'note']
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.errors import UnknownLevel
+
+Array = NDArray[np.float64]
+LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Mean, quantiles and members of n series over h periods."""
+
+    ids: NDArray[np.object_]  # [n]
+    cutoff: pd.Timestamp
+    periods: pd.DatetimeIndex  # [h]
+    mean: Array  # [n, h]
+    levels: tuple[float, ...]  # [k]
+    quantiles: Array  # [n, h, k]
+    members: Mapping[str, Array]  # name -> [n, h]
+    notes: NDArray[np.object_]  # [n] "" or why a fallback answered
+
+    def quantile(self, level: float) -> Array:
+        """Units not exceeded with probability `level`, [n, h], linear between the stated levels."""
+        low, high = self.levels[0], self.levels[-1]
+        if not low <= level <= high:
+            raise UnknownLevel([level], low, high)
+        right = int(np.clip(np.searchsorted(self.levels, level), 1, len(self.levels) - 1))
+        left = right - 1
+        share = (level - self.levels[left]) / (self.levels[right] - self.levels[left])
+        mixed: Array = (1 - share) * self.quantiles[..., left] + share * self.quantiles[..., right]
+        return mixed
+
+    def frame(self) -> pd.DataFrame:
+        """The long table: one row a series and period, Nixtla's names, one column a level and a member."""
+        n, h = self.mean.shape
+        columns: dict[str, object] = {
+            "unique_id": np.repeat(self.ids, h),
+            "ds": np.tile(self.periods.to_numpy(), n),
+            "cutoff": np.repeat(np.datetime64(self.cutoff, "us"), n * h),
+            "mean": self.mean.ravel(),
+        }
+        columns |= {column(p): self.quantiles[..., j].ravel() for j, p in enumerate(self.levels)}
+        columns |= {name: values.ravel() for name, values in self.members.items()}
+        return pd.DataFrame(columns | {"note": np.repeat(self.notes, h)})
+
+
+def column(level: float) -> str:
+    """The column that holds a quantile level.
+
+    >>> column(0.05), column(0.5), column(0.975)
+    ('q05', 'q50', 'q97.5')
+    """
+    percent = round(level * 100, 6)
+    return f"q{percent:02.0f}" if percent == int(percent) else f"q{percent:g}"
