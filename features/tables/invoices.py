@@ -1,0 +1,33 @@
+"""Invoices: what a dealer owes.
+
+Key: invoice_id.
+"""
+
+import pandas as pd
+import pandera.pandas as pa
+
+from features.tables.columns import currency, moment, number, text
+from features.tables.table import Table, schema
+
+
+def _due_after_issue(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return ~(frame["due_at"] < frame["issued_at"])
+
+
+INVOICES = Table(
+    "invoices",
+    ("invoice_id",),
+    schema(
+        {
+            "invoice_id": text(),
+            "dealer_id": text(),
+            "issued_at": moment(),
+            "due_at": moment(),
+            "amount": number(),
+            "currency": currency(),
+        },
+        pa.Check(
+            _due_after_issue, name="due_at: due before it was issued", error="due_at on or after issued_at"
+        ),
+    ),
+)
