@@ -23,9 +23,9 @@ ABSURD_RATIO = 10_000  # times the median of the series' own quantities above ze
 
 
 def duplicated(frame: pd.DataFrame, key: tuple[str, ...]) -> Flags:
-    """Rows that share their key with another row: nobody can say which one is right."""
+    """Rows that share their whole key with another row: nobody can say which one is right."""
     names = [name for name in key if name in frame.columns]
-    return np.asarray(frame.duplicated(names, keep=False), dtype=bool)
+    return np.asarray(frame.duplicated(names, keep=False) & frame[names].notna().all(axis=1), dtype=bool)
 
 
 def strangers(values: "pd.Series[str]", known: Collection[str]) -> Flags:
