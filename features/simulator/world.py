@@ -99,7 +99,9 @@ class World:
 
     def _small(self) -> list[str]:
         least = {"seed": 0, "dealers": 1, "products": 1, "territories": 1, "months": 1, "plan_months": 0}
-        least |= {f.name: 0 for f in fields(self) if f.name.endswith("_spread") or "_per_" in f.name}
+        least |= {
+            f.name: 0 for f in fields(self) if f.name.endswith(("_spread", "_rate")) or "_per_" in f.name
+        }
         found = {name: getattr(self, name) for name in least}
         return [f"{k} is at least {least[k]}; got {v}." for k, v in found.items() if v < least[k]]
 

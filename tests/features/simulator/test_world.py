@@ -5,8 +5,15 @@ from features.simulator import ImpossibleWorld, World, sample_world
 
 def test_all_faults_are_told_at_once():
     with pytest.raises(ImpossibleWorld) as caught:
-        World(dealers=0, slow_share=2.0, noise_spread=-1.0, end="soon", freq="D")  # type: ignore[arg-type]
-    for name in ("dealers", "slow_share", "noise_spread", "end is a month", "freq is M or W"):
+        World(dealers=0, slow_share=2.0, noise_spread=-1.0, uplift_median_rate=-0.1, end="soon", freq="D")  # type: ignore[arg-type]
+    for name in (
+        "dealers",
+        "slow_share",
+        "noise_spread",
+        "uplift_median_rate",
+        "end is a month",
+        "freq is M or W",
+    ):
         assert name in str(caught.value)
 
 
