@@ -1,0 +1,101 @@
+"""OpenAPI: the contract of the API as a document, made from the models that enforce it.
+
+BentoML writes one too, but leaves out the GET paths, the refusals and the keys.
+
+>>> sorted(specification()["paths"])
+['/livez', '/metrics', '/readyz', '/v1/forecasts', '/v1/models']
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from serving.errors import MEDIA_TYPE, PROBLEMS, Problem, ProblemBody
+from serving.pages import ModelList
+from serving.rooms import demand
+
+Json = dict[str, Any]
+_ANY_READ = (401, 403, 404, 405, 429, 503)
+_ANY_CALL = (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, 504)
+_REF = "#/components/schemas/"
+
+
+def specification() -> Json:
+    """The whole document (OpenAPI 3.1)."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Qudao",
+            "version": version("qudao"),
+            "description": "Calibrated demand forecasts for every dealer and product.",
+        },
+        "paths": _paths(),
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+        "security": [{"bearer": []}, {"header": []}],
+    }
+
+
+def _paths() -> Json:
+    forecasts = {
+        "operationId": "forecast",
+        "summary": "Forecast demand",
+        "description": "Up to hundreds of series in one call, by key or with their history.",
+        "requestBody": {"required": True, "content": {"application/json": _body()}},
+        "responses": _responses("Response", "The forecasts.", _ANY_CALL),
+    }
+    models = {
+        "operationId": "models",
+        "summary": "Which model answers, and what it can be asked",
+        "responses": _responses("ModelList", "The models in use.", _ANY_READ),
+    }
+    return {
+        "/v1/forecasts": {"post": forecasts},
+        "/v1/models": {"get": models},
+        "/metrics": {"get": _text("metrics", "Metrics for Prometheus", _ANY_READ)},
+        "/livez": {"get": _text("live", "Is the process alive?", ()) | {"security": []}},
+        "/readyz": {"get": _text("ready", "Is a model loaded?", (503,)) | {"security": []}},
+    }
+
+
+def _body() -> Json:
+    examples = {"by_key": {"value": demand.BY_KEY}, "with_history": {"value": demand.BY_HISTORY}}
+    return {"schema": {"$ref": f"{_REF}Request"}, "examples": examples}
+
+
+def _text(operation: str, summary: str, refusals: Sequence[int]) -> Json:
+    done = {"200": {"description": "Yes.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    return {"operationId": operation, "summary": summary, "responses": done | _refusals(refusals)}
+
+
+def _responses(schema: str, description: str, refusals: Sequence[int]) -> Json:
+    content = {"application/json": {"schema": {"$ref": f"{_REF}{schema}"}}}
+    return {"200": {"description": description, "content": content}} | _refusals(refusals)
+
+
+def _refusals(statuses: Sequence[int]) -> Json:
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"{_REF}ProblemBody"}}}
+    return {
+        str(status): {"description": f"{HTTPStatus(status).phrase}. {_step(status)}", "content": content}
+        for status in (*statuses, 500)
+    }
+
+
+def _step(status: int) -> str:
+    return PROBLEMS.get(status, Problem).next_step
+
+
+def _schemas() -> Json:
+    models = [(demand.Request, "validation"), (demand.Response, "serialization")]
+    models += [(ModelList, "serialization"), (ProblemBody, "serialization")]
+    _, found = models_json_schema(models, ref_template=_REF + "{model}")  # type: ignore[arg-type]
+    schemas: Json = found["$defs"]
+    return schemas

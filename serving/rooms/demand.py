@@ -1,0 +1,280 @@
+"""Demand: how much will this dealer sell of this product in the coming periods?
+
+`Request` names series by key (their history is in the lake) or brings the history along;
+`answer` turns it into one panel, asks the model once, and words the `Response`. Quantities
+are units, rounded to a millionth.
+
+Errors: serving.errors.Wrong with the path of the field, NotFound (a key without data).
+
+>>> Request.model_validate_json('{"keys": [{"unique_id": "D1/S1"}], "horizon": 3}').missing_plans
+'refuse'
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from features.frequency import frequency
+from features.panel import MissingPlans, Panel, series_ids
+from models.demand.forecast import LEVELS, Forecast, column
+from models.errors import UnknownLevel
+from serving.errors import Fault, NotFound, Problem, Wrong, wrong
+from serving.rooms.history import STRICT, Key, Observation, Plan, Series, pairs, panel_of
+from serving.rooms.periods import Period, written
+from serving.snapshot import Forecaster, Snapshot
+
+Array = NDArray[np.float64]
+_MOST_SERIES = 10_000  # parsed at all; the operator's max_series is usually lower
+_DECIMALS = 6
+Level = Annotated[float, Field(ge=0.05, le=0.95)]
+
+BY_KEY: dict[str, JsonValue] = {
+    "keys": [{"dealer_id": "Agency_01", "sku_id": "SKU_01"}],
+    "horizon": 3,
+    "levels": [0.1, 0.5, 0.9],
+    "missing_plans": "carry",
+}
+BY_HISTORY: dict[str, JsonValue] = {
+    "series": [
+        {
+            "dealer_id": "Agency_01",
+            "sku_id": "SKU_01",
+            "history": [{"period": f"2017-{m:02}", "units": u} for m, u in ((7, 80), (8, 96.5), (9, 88))],
+        }
+    ],
+    "horizon": 2,
+}
+
+
+class Request(BaseModel):
+    """Which series, how far ahead, which quantiles."""
+
+    model_config = ConfigDict(**STRICT, json_schema_extra={"examples": [BY_KEY, BY_HISTORY]})
+
+    keys: Annotated[list[Key], Field(min_length=1, max_length=_MOST_SERIES)] | None = Field(
+        None, description="Series whose history the service has already. Either this or `series`."
+    )
+    series: Annotated[list[Series], Field(min_length=1, max_length=_MOST_SERIES)] | None = Field(
+        None, description="Series with their history. Either this or `keys`."
+    )
+    horizon: Annotated[int, Field(ge=1, le=13)] | None = Field(
+        None, description="Periods ahead: 1-3 months or 1-13 weeks; as far as the model goes when left out."
+    )
+    levels: Annotated[list[Level], Field(min_length=1, max_length=19)] = Field(
+        list(LEVELS), description="Quantile levels; 0.9 gives the units not exceeded in 9 of 10 cases."
+    )
+    cutoff: Period | None = Field(
+        None, description="Last period that is known, when the histories of `series` end differently."
+    )
+    missing_plans: Literal["refuse", "carry"] = Field(
+        "refuse", description='"carry" goes on with the last price and without promotions.'
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.keys is None) == (self.series is None):
+            raise ValueError("give either keys or series")
+        if self.keys is not None and self.cutoff is not None:
+            raise ValueError("cutoff belongs to series; with keys the service's own data decides")
+        return self
+
+
+class ForecastPeriod(BaseModel):
+    """One period ahead."""
+
+    period: str = Field(examples=["2017-10"])
+    mean: float = Field(description="Expected units; means may be added up.", examples=[91.4])
+    quantiles: dict[str, float] = Field(
+        description="Units not exceeded with that probability in per cent.",
+        examples=[{"q10": 70.2, "q50": 90.1, "q90": 114.8}],
+    )
+
+
+class SeriesForecast(BaseModel):
+    """One dealer and product."""
+
+    unique_id: str
+    dealer_id: str
+    sku_id: str
+    note: str = Field(description="Empty, or why a fallback answered, such as short_history.")
+    periods: list[ForecastPeriod]
+
+
+class ModelUsed(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+    trained_at: str
+    trained_to: str = Field(description="Last period that the model has seen in training.")
+    data_version: str | None = Field(description="Of the data it was trained on.")
+
+
+class Response(BaseModel):
+    """Forecasts, in the order of the request."""
+
+    forecast_id: str = Field(description="The same question to the same model and data has the same id.")
+    model: ModelUsed
+    as_of: str = Field(description="Last known period; forecasts begin with the next.", examples=["2017-09"])
+    data_version: str = Field(description="Of the history that the forecast starts from.")
+    frequency: Literal["month", "week"]
+    unit: str = Field(examples=["units"])
+    forecasts: list[SeriesForecast]
+
+
+FIELDS = frozenset(f for m in (Request, Series, Observation, Plan) for f in m.model_fields)
+
+
+def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response:
+    """Every asked series from one call of the model."""
+    _check_count(request, max_series)
+    model, horizon = snapshot.model, _horizon(request, snapshot.model)
+    panel = _panel(request, snapshot, horizon)
+    forecast = model.predict(_planned(panel, request, horizon), horizon=horizon)
+    data_version = snapshot.data_version if request.keys else f"request-{panel.fingerprint()}"
+    return Response(
+        forecast_id=_forecast_id(snapshot, panel, request, horizon),
+        model=model_used(snapshot),
+        as_of=written(panel.periods()[-1:], panel.freq)[0],
+        data_version=data_version,
+        frequency="month" if panel.freq.letter == "M" else "week",
+        unit="units",
+        forecasts=_worded(forecast, panel, request.levels),
+    )
+
+
+def _check_count(request: Request, max_series: int) -> None:
+    name, asked = ("keys", request.keys) if request.keys else ("series", request.series or [])
+    if len(asked) > max_series:
+        detail = f"{name}: {len(asked):,} in one call; at most {max_series:,}."
+        raise wrong(name, detail, next_step="Split the call, or score in a batch: `qudao score demand`.")
+
+
+def _horizon(request: Request, model: Forecaster) -> int:
+    horizon = request.horizon or model.horizon_
+    if horizon > model.horizon_:
+        noun = frequency(model.freq_).noun
+        detail = f"horizon: this model forecasts 1 to {model.horizon_} {noun}s ahead."
+        raise wrong("horizon", detail, next_step="Ask for fewer periods, or train with a longer horizon.")
+    return horizon
+
+
+def _panel(request: Request, snapshot: Snapshot, horizon: int) -> Panel:
+    model, known = snapshot.model, snapshot.panel
+    if request.keys:
+        panel = _by_keys(request.keys, snapshot)
+    else:
+        first = known.first if known is not None else None
+        freq, plans = frequency(model.freq_), model.plans_
+        panel = panel_of(
+            request.series or [], freq, plans=plans, horizon=horizon, cutoff=request.cutoff, first=first
+        )
+    absent = np.full((panel.n, panel.t + horizon), np.nan)
+    return replace(panel, plans={name: panel.plans.get(name, absent) for name in model.plans_})
+
+
+def _by_keys(keys: Sequence[Key], snapshot: Snapshot) -> Panel:
+    ids = pd.Series(series_ids(pairs(keys)))
+    rows = ids.map(snapshot.rows)
+    if snapshot.panel is None or rows.isna().any():
+        raise _no_data(np.flatnonzero(rows.isna()).tolist(), len(keys))
+    if len(twice := np.flatnonzero(ids.duplicated())):
+        raise wrong(f"keys[{twice[0]}]", f"keys[{twice[0]}]: the same series stands twice in this call.")
+    return snapshot.panel.take(rows.to_numpy().astype(np.intp))
+
+
+def _no_data(unknown: Sequence[int], asked: int) -> Problem:
+    return NotFound(
+        f"{len(unknown)} of {asked} keys have no sell-in in the warehouse.",
+        kind="unknown-series",
+        next_step="Check the ids, load their sell-in with `qudao ingest`, or send their history in `series`.",
+        faults=[Fault(field=f"keys[{i}]", detail="has no sell-in") for i in unknown],
+    )
+
+
+def _planned(panel: Panel, request: Request, horizon: int) -> Panel:
+    if request.missing_plans == "carry":
+        return panel.carry_plans(horizon)
+    try:
+        return panel.require_plans(horizon)
+    except MissingPlans as missing:
+        raise _missing_plans(missing, panel, "keys" if request.keys else "series") from None
+
+
+def _missing_plans(missing: MissingPlans, panel: Panel, source: str) -> Problem:
+    row = {unique_id: i for i, unique_id in enumerate(panel.ids)}
+    when = written(missing.gaps["ds"].array, panel.freq)
+    faults = [
+        Fault(
+            field=f"{source}[{row[gap.unique_id]}].plans",
+            detail=f"{gap.unique_id}: {gap.plan} of {period} is missing",
+        )
+        for gap, period in zip(missing.gaps.itertuples(), when, strict=True)
+    ]
+    where = "the prices and promotions tables" if source == "keys" else "`plans` of the series"
+    return Wrong(
+        "Plans are missing in the periods to forecast; first: "
+        + "; ".join(fault.detail for fault in faults)
+        + ".",
+        kind="missing-plans",
+        next_step=f'Add them to {where}, or send "missing_plans": "carry" to go on with the last price '
+        "and without promotions.",
+        faults=faults,
+    )
+
+
+def model_used(snapshot: Snapshot) -> ModelUsed:
+    """Which model a snapshot answers with."""
+    freq = frequency(snapshot.model.freq_)
+    return ModelUsed(
+        name=snapshot.name,
+        version=snapshot.version,
+        trained_at=snapshot.trained_at,
+        trained_to=written(freq.range(snapshot.model.cutoff_, 1), freq)[0],
+        data_version=snapshot.card.get("data_version"),
+    )
+
+
+def _forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: int) -> str:
+    asked = [
+        snapshot.name,
+        snapshot.version,
+        panel.fingerprint(),
+        horizon,
+        request.levels,
+        request.missing_plans,
+    ]
+    return f"f-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:20]}"
+
+
+def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float]) -> list[SeriesForecast]:
+    mean = np.round(forecast.mean, _DECIMALS).tolist()
+    quantiles = {column(p): np.round(_quantile(forecast, p), _DECIMALS).tolist() for p in sorted(set(levels))}
+    periods = written(forecast.periods, panel.freq)
+
+    def ahead(i: int) -> list[ForecastPeriod]:
+        return [
+            ForecastPeriod(period=p, mean=mean[i][j], quantiles={k: q[i][j] for k, q in quantiles.items()})
+            for j, p in enumerate(periods)
+        ]
+
+    static = zip(panel.ids, panel.static["dealer_id"], panel.static["sku_id"], forecast.notes, strict=True)
+    return [
+        SeriesForecast(unique_id=key, dealer_id=str(dealer), sku_id=str(sku), note=note, periods=ahead(i))
+        for i, (key, dealer, sku, note) in enumerate(static)
+    ]
+
+
+def _quantile(forecast: Forecast, level: float) -> Array:
+    try:
+        return forecast.quantile(level)
+    except UnknownLevel:
+        low, high = forecast.levels[0], forecast.levels[-1]
+        raise wrong("levels", f"levels: this model states quantiles from {low} to {high}.") from None

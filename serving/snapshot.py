@@ -1,0 +1,177 @@
+"""Snapshot: what the service answers from, as one thing that is replaced whole.
+
+A snapshot is the champion of a room, and the panel built from the lake as it is known
+today. `Shelf` looks every few seconds whether the champion, the data or the day changed
+(three cheap look-ups), builds the next snapshot beside the current one and swaps them in
+one assignment: a call sees the old or the new, never a mixture. When building fails, the
+old one stays and the reason is logged.
+
+Errors: serving.errors.NotReady from `Shelf.need` while there is nothing to answer from.
+"""
+
+import logging
+import threading
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from features.frequency import frequency
+from features.panel import Panel
+from models.demand.forecast import Forecast
+from serving.errors import NotReady
+from serving.settings import Settings
+
+if TYPE_CHECKING:  # heavy: imported when first used
+    from features.lake import Lake
+    from models.registry import Registry
+
+log = logging.getLogger("qudao.snapshot")
+
+
+class Forecaster(Protocol):
+    """What a demand model offers to the service."""
+
+    freq_: str
+    horizon_: int
+    levels_: tuple[float, ...]
+    plans_: tuple[str, ...]
+    cutoff_: pd.Timestamp
+    member_names_: tuple[str, ...]
+
+    def predict(self, panel: Panel, *, horizon: int | None = None) -> Forecast: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One model and the data it is asked about."""
+
+    name: str  # the room
+    version: str
+    model: Forecaster
+    card: Mapping[str, Any]
+    trained_at: str
+    panel: Panel | None  # None while the lake is empty
+    data_version: str
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """unique_id -> its row in the panel."""
+        return {} if self.panel is None else {str(key): row for row, key in enumerate(self.panel.ids)}
+
+
+class Source(Protocol):
+    """Where snapshots come from."""
+
+    def stamp(self) -> Hashable:
+        """Changes whenever another snapshot would be built."""
+
+    def build(self) -> Snapshot: ...
+
+
+class DemandSource:
+    """The registry and the lake under the home folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def _registry(self) -> "Registry":
+        from models.registry import Registry
+
+        return Registry(self.settings.uri, root=self.settings.home)
+
+    @cached_property
+    def _lake(self) -> "Lake":
+        from features.lake import Lake
+
+        return Lake(self.settings.warehouse)
+
+    def stamp(self) -> Hashable:
+        """Champion, data version and day."""
+        return self._registry.champion("demand"), self._lake.version(), datetime.now(UTC).date()
+
+    def build(self) -> Snapshot:
+        """The champion with the panel of today."""
+        loaded, data_version = self._registry.load("demand"), self._lake.version()
+        versions = {v.version: v.created_ms for v in self._registry.versions("demand")}
+        return Snapshot(
+            name="demand",
+            version=loaded.version,
+            model=loaded.model,
+            card=loaded.card,
+            trained_at=_moment(versions[loaded.version]),
+            panel=panel_at(self._lake, loaded.model, pd.Timestamp.now("UTC")),
+            data_version=data_version,
+        )
+
+
+def panel_at(lake: "Lake", model: Forecaster, moment: pd.Timestamp) -> Panel | None:
+    """The panel in a model's rhythm as it was known at a moment; None without sell-in."""
+    from features.gather import gather
+
+    tables = lake.as_of(moment)
+    if "sell_in" not in tables or tables["sell_in"].empty:
+        return None
+    return gather(tables, frequency(model.freq_))
+
+
+class Shelf:
+    """Holds the current snapshot and looks for a newer one in a thread of its own."""
+
+    def __init__(self, source: Source, *, poll_seconds: float) -> None:
+        self.source, self.poll_seconds = source, poll_seconds
+        self.current: Snapshot | None = None
+        self._stamp: Hashable = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="snapshot", daemon=True)
+
+    def need(self) -> Snapshot:
+        """The current snapshot."""
+        if self.current is None:
+            raise NotReady("No model is loaded.")
+        return self.current
+
+    def refresh(self) -> bool:
+        """Look once; whether the snapshot was replaced."""
+        stamp = self.source.stamp()
+        if stamp == self._stamp:
+            return False
+        fresh = self.source.build()
+        self.current, self._stamp = fresh, stamp
+        log.info("Loaded %s %s with data %s", fresh.name, fresh.version, fresh.data_version)
+        return True
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stop.set()
+        self._thread.join(timeout=self.poll_seconds + 1)
+
+    def _watch(self) -> None:
+        said = ""
+        while True:
+            said = self._try(said)
+            if self._stop.wait(self.poll_seconds):
+                return
+
+    def _try(self, said: str) -> str:
+        """One look; a reason that repeats is logged once."""
+        try:
+            self.refresh()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            if reason != said:
+                log.warning("No new snapshot: %s", reason)
+            return reason
+        return ""
+
+
+def _moment(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
