@@ -1,0 +1,136 @@
+"""Recurrent: the LSTM member, one network (see `network`) for every series.
+
+Trained shortly on many random windows of the past, large series drawn more often, since
+an error there costs more units. Several small networks with different seeds are averaged.
+How it is trained is handed in as `loop` (training.loop runs Lightning); what is learned is
+plain torch and needs no trainer to predict.
+
+Shapes: n series, h periods ahead; `predict` is [n, h], units; `quantiles` [n, h, k].
+Limits: reads `back` periods and no more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from features.matrix import Setting, targets
+from features.panel import Panel
+from models.demand.elasticity import Elasticity
+from models.demand.forecast import LEVELS
+from models.demand.network import Batch, GateNetwork, Shape
+from models.demand.sequences import Reader, Tensors
+from models.errors import NotFitted
+
+Array = NDArray[np.float64]
+Loop = Callable[..., None]  # loop(network, draw, steps=, learning_rate=)
+_CHUNK = 1024
+
+
+@dataclass(kw_only=True)
+class Recurrent:
+    """An average of `seeds` gate networks."""
+
+    loop: Loop | None = field(default=None, repr=False)
+    steps: int = 150
+    batch: int = 256
+    learning_rate: float = 4e-3
+    hidden: int = 48
+    dropout: float = 0.1
+    seeds: int = 2
+    years_back: float = 2.0
+    max_windows: int = 40_000
+    size_power: float = 1.0
+    seed: int = 0
+    networks_: list[GateNetwork] | None = field(default=None, init=False, repr=False)
+    reader_: Reader = field(init=False, repr=False)
+
+    def fit(self, panel: Panel, horizon: int) -> Self:
+        """Train on every past cutoff that leaves a whole horizon."""
+        if self.loop is None:
+            raise ValueError("Recurrent needs a training loop: pass loop=training.loop.train.")
+        season = panel.freq.season
+        self.reader_ = Reader(
+            setting=Setting.of(panel),
+            response=Elasticity().fit(panel),
+            plans=tuple(panel.plans),
+            back=max(int(season * self.years_back), horizon),
+            horizon=horizon,
+        )
+        windows, size = self._windows(panel)
+        networks = [self._network(windows, s) for s in range(self.seeds)]
+        for s, network in enumerate(networks):
+            self.loop(
+                network,
+                _Drawer(windows, size**self.size_power, self.batch, self.seed + s),
+                steps=self.steps,
+                learning_rate=self.learning_rate,
+            )
+            network.eval()
+        self.networks_ = networks
+        return self
+
+    def predict(self, panel: Panel) -> Array:
+        """Mean units, [n, h]: the area under the quantiles, tails flat beyond the outermost."""
+        edges = np.concatenate([[0.0], (np.array(LEVELS[1:]) + LEVELS[:-1]) / 2, [1.0]])
+        return np.asarray(self.quantiles(panel) @ np.diff(edges))
+
+    def quantiles(self, panel: Panel) -> Array:
+        """Quantiles at LEVELS, [n, h, k], units."""
+        if self.networks_ is None:
+            raise NotFitted(self)
+        tensors, size = self.reader_.read(panel)
+        out = np.zeros((panel.n, self.reader_.horizon, len(LEVELS)))
+        with torch.inference_mode():
+            for start in range(0, panel.n, _CHUNK):
+                batch = {k: torch.from_numpy(v[start : start + _CHUNK]) for k, v in tensors.items()}
+                for network in self.networks_:
+                    out[start : start + _CHUNK] += network(batch).numpy()
+        return out / len(self.networks_) * size[:, None, None]
+
+    def _windows(self, panel: Panel) -> tuple[Tensors, Array]:
+        """Every training window, stacked: tensors and the level of each window, [w]."""
+        horizon, season = self.reader_.horizon, panel.freq.season
+        cuts = range(panel.t - horizon, min(season, panel.t - horizon), -1) or range(
+            panel.t - horizon, panel.t - horizon + 1
+        )
+        stride = -(-len(cuts) * panel.n // self.max_windows)
+        parts, sizes = [], []
+        for t in cuts[::stride]:
+            tensors, size = self.reader_.read(panel.at(t, ahead=horizon))
+            y = targets(panel, t, horizon, size).reshape(panel.n, horizon)
+            keep = np.isfinite(y).any(axis=1) & panel.at(t).started()
+            parts.append({k: v[keep] for k, v in (tensors | {"y": y.astype(np.float32)}).items()})
+            sizes.append(size[keep])
+        stacked = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        return stacked, np.concatenate(sizes)
+
+    def _network(self, windows: Tensors, seed: int) -> GateNetwork:
+        torch.manual_seed(self.seed + seed)
+        shape = Shape(
+            past=windows["past"].shape[2],
+            ahead=windows["ahead"].shape[2],
+            candidates=windows["candidates"].shape[2],
+            names=tuple(len(v) for v in self.reader_.setting.vocabulary.values()),
+        )
+        return GateNetwork(shape, levels=LEVELS, hidden=self.hidden, dropout=self.dropout)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"loop": None}
+
+
+class _Drawer:
+    """Random batches of windows, drawn in proportion to `chance`."""
+
+    def __init__(self, windows: Tensors, chance: Array, batch: int, seed: int) -> None:
+        self._windows = {k: torch.from_numpy(v) for k, v in windows.items()}
+        self._chance = torch.from_numpy(chance / chance.sum())
+        self._batch = batch
+        self._rng = torch.Generator().manual_seed(seed)
+
+    def __call__(self) -> Batch:
+        rows = torch.multinomial(self._chance, self._batch, replacement=True, generator=self._rng)
+        return {k: v[rows] for k, v in self._windows.items()} | {"weight": torch.ones(self._batch)}

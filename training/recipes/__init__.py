@@ -1,0 +1,1 @@
+"""Recipes: one room each, read from top to bottom."""
