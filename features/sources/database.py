@@ -31,9 +31,9 @@ def read_query(profile: Profile) -> Sheet:
     try:
         with engine.connect() as connection:
             rows = pd.read_sql(sa.text(profile.database.query), connection)
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
         place = engine.url.render_as_string(hide_password=True)
-        raise UnreadableFile(place, f"the query failed ({type(error).__name__})") from None
+        raise UnreadableFile(place, f"the query failed ({type(error.__cause__ or error).__name__})") from None
     finally:
         engine.dispose()
     return sheet(profile.name, rows)

@@ -108,6 +108,7 @@ def _averaged(
 ) -> pd.DataFrame:
     """One row a key and currency, weighed; its label is that of the first row."""
     by = [*table.key, *(["currency"] if "currency" in frame else [])]
+    frame, weights = frame[frame[by].notna().all(axis=1)], weights[frame[by].notna().all(axis=1).to_numpy()]
     groups = frame.groupby(by, sort=False, dropna=False).ngroup()
     means = {name: _mean(frame[name], weights, groups) for name in columns if name in frame}
     return frame.assign(**means)[~groups.duplicated()]

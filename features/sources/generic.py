@@ -47,6 +47,8 @@ def resolve(profile: Profile, sheet: Sheet) -> tuple[Part, list[str]]:
     tables = _tables(found)
     used = {*found.values(), *_SPLIT.values(), date}
     plans, signals, notes = _rest(profile, sheet, used)
+    if not {"date", "quantity"} <= set(found):
+        notes = []  # perhaps the file has no header, and its first row is nobody's business
     letter, grain = _rhythm(profile, sheet, date)
     update = {"keys": keys, "constants": profile.constants | constants, "tables": tables, "plans": plans}
     update |= {"signals": signals, "frequency": letter, "grain": grain}

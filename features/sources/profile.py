@@ -143,7 +143,8 @@ class Profile(_Part):
     def without(self, absent: set[str]) -> Self:
         """The profile for a file that lacks these optional columns."""
         gone = absent & set(self.optional)
-        tables = {table: _kept(mapped, gone) for table, mapped in self.tables.items()}
+        left = {table: _kept(mapped, gone) for table, mapped in self.tables.items()}
+        tables = {table: mapped for table, mapped in left.items() if mapped or not self.tables[table]}
         kinds = {
             part: {kind: column for kind, column in getattr(self, part).items() if column not in gone}
             for part in ("plans", "signals")
@@ -170,11 +171,8 @@ class Profile(_Part):
             yield from (f"tables.{table}.{name}: no such column.{hint(name, known)}" for name in wrong)
 
     def _time_faults(self) -> Iterator[str]:
-        by_period = (
-            [table for table in self.tables if "period_start" in SCHEMAS[table].columns]
-            if self.tables
-            else []
-        )
+        known = [table for table in self.tables if table in SCHEMAS]
+        by_period = any("period_start" in SCHEMAS[table].columns for table in known)
         if by_period and self.dates.column and self.frequency is None:
             yield "frequency: M or W is needed to place dates in periods"
         for table, mapped in self.tables.items():
