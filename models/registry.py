@@ -82,6 +82,8 @@ class Version:
     run_id: str
     created_ms: int  # since 1970, UTC
     aliases: tuple[str, ...]
+    folder: str  # artifact path in its run
+    sha256: str  # of both files
 
 
 class Registry:
@@ -139,17 +141,24 @@ class Registry:
 
     def load(self, room: str, version_or_alias: str = CHAMPION) -> Loaded:
         """The model and its card, exactly as they were saved."""
-        found = self._find(room, str(version_or_alias))
-        folder = self.artifact(found.run_id, Path(found.source).name)
+        found = self.version(room, version_or_alias)
+        folder = self.artifact(found.run_id, found.folder)
         with guarded(f"read version {found.version} of {self.name(room)}"):
             pickled, papers = (folder / _MODEL).read_bytes(), (folder / _CARD).read_bytes()
-        if _digest(pickled, papers) != found.tags.get(_DIGEST):
+        if _digest(pickled, papers) != found.sha256:
             raise RegistryError(
                 f"Version {found.version} of {self.name(room)} is not what was saved: the SHA-256 of its "
                 f"files differs. Restore them from a backup, or `qudao rollback {room}`."
             )
         card = json.loads(papers)
-        return Loaded(model=_unpickled(pickled), version=str(found.version), run_id=found.run_id, card=card)
+        return Loaded(model=_unpickled(pickled), version=found.version, run_id=found.run_id, card=card)
+
+    def card(self, version: Version) -> dict[str, Any]:
+        """The papers of a version alone, without opening its model."""
+        path = self.artifact(version.run_id, f"{version.folder}/{_CARD}")
+        with guarded(f"read the card of version {version.version}"):
+            card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return card
 
     def champion(self, room: str) -> str:
         """The version that answers for this room: one look-up, cheap enough to poll."""
@@ -165,7 +174,7 @@ class Registry:
 
     def promote(self, room: str, version: str) -> None:
         """Make a version the champion; the champion until now is remembered as `previous`."""
-        version = str(self._find(room, str(version)).version)
+        version = self.version(room, version).version
         old = self._aliases(room).get(CHAMPION)
         if old == version:
             return
@@ -189,16 +198,20 @@ class Registry:
         aliases = self._aliases(room)
         with guarded(f"list the versions of {self.name(room)}"):
             found = list(self.client.search_model_versions(f"name='{self.name(room)}'"))
-        rows = [
-            Version(
-                version=str(v.version),
-                run_id=v.run_id,
-                created_ms=v.creation_timestamp,
-                aliases=tuple(sorted(a for a, at in aliases.items() if at == str(v.version))),
-            )
-            for v in found
-        ]
+        rows = [_row(v, aliases) for v in found]
         return sorted(rows, key=lambda row: -int(row.version))
+
+    def version(self, room: str, version_or_alias: str) -> Version:
+        """One of them, by its number or its alias."""
+        version = self._aliases(room).get(version_or_alias, str(version_or_alias))
+        if version == CHAMPION:
+            raise NoChampion(room)
+        known = {v.version: v for v in self.versions(room)}
+        if version not in known:
+            raise RegistryError(
+                f"{self.name(room)} has no version {version!r}; it has {list(known)[:10]}, newest first."
+            )
+        return known[version]
 
     def artifact(self, run_id: str, path: str) -> Path:
         """A file or folder that a run has kept, on this machine."""
@@ -216,18 +229,6 @@ class Registry:
         with guarded(f"look {self.name(room)} up"):
             found = self.client.search_registered_models(f"name='{self.name(room)}'")
         return {a: str(v) for model in found for a, v in model.aliases.items()}
-
-    def _find(self, room: str, version_or_alias: str) -> Any:
-        version = self._aliases(room).get(version_or_alias, version_or_alias)
-        if version == CHAMPION:
-            raise NoChampion(room)
-        known = [v.version for v in self.versions(room)]
-        if version not in known:
-            raise RegistryError(
-                f"{self.name(room)} has no version {version_or_alias!r}; it has {known[:10]}, newest first."
-            )
-        with guarded(f"look version {version} of {self.name(room)} up"):
-            return self.client.get_model_version(self.name(room), version)
 
 
 @contextmanager
@@ -269,6 +270,17 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def _row(made: Any, aliases: Mapping[str, str]) -> Version:
+    return Version(
+        version=str(made.version),
+        run_id=made.run_id,
+        created_ms=made.creation_timestamp,
+        aliases=tuple(sorted(a for a, at in aliases.items() if at == str(made.version))),
+        folder=made.source.rsplit("/", 1)[-1],
+        sha256=made.tags.get(_DIGEST, ""),
+    )
 
 
 def _write_pyfunc(folder: Path, pickled: bytes, papers: bytes, *, run_id: str) -> None:
