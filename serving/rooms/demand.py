@@ -13,7 +13,6 @@ Errors: serving.errors.Wrong with the path of the field, NotFound (a key without
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -28,6 +27,7 @@ from models.errors import UnknownLevel
 from serving.errors import Fault, NotFound, Problem, Wrong, wrong
 from serving.rooms.history import STRICT, Key, Observation, Plan, Series, pairs, panel_of
 from serving.rooms.periods import Period, written
+from serving.rooms.plans import Missing, ready
 from serving.snapshot import Forecaster, Snapshot
 
 Array = NDArray[np.float64]
@@ -73,7 +73,7 @@ class Request(BaseModel):
     cutoff: Period | None = Field(
         None, description="Last period that is known, when the histories of `series` end differently."
     )
-    missing_plans: Literal["refuse", "carry"] = Field(
+    missing_plans: Missing = Field(
         "refuse", description='"carry" goes on with the last price and without promotions.'
     )
 
@@ -103,7 +103,9 @@ class SeriesForecast(BaseModel):
     unique_id: str
     dealer_id: str
     sku_id: str
-    note: str = Field(description="Empty, or why a fallback answered, such as short_history.")
+    note: str = Field(
+        description="Empty, or what to know: no_history or short_history (a fallback answered), no_plans."
+    )
     periods: list[ForecastPeriod]
 
 
@@ -136,14 +138,13 @@ def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response
     """Every asked series from one call of the model."""
     _check_count(request, max_series)
     model, horizon = snapshot.model, _horizon(request, snapshot.model)
-    panel = _panel(request, snapshot, horizon)
-    forecast = model.predict(_planned(panel, request, horizon), horizon=horizon)
-    data_version = snapshot.data_version if request.keys else f"request-{panel.fingerprint()}"
+    panel = _planned(_panel(request, snapshot, horizon), request, horizon, model.plans_)
+    forecast = model.predict(panel, horizon=horizon)
     return Response(
         forecast_id=_forecast_id(snapshot, panel, request, horizon),
         model=model_used(snapshot),
         as_of=written(panel.periods()[-1:], panel.freq)[0],
-        data_version=data_version,
+        data_version=snapshot.data_version if request.keys else f"request-{panel.fingerprint()}",
         frequency="month" if panel.freq.letter == "M" else "week",
         unit="units",
         forecasts=_worded(forecast, panel, request.levels),
@@ -167,17 +168,17 @@ def _horizon(request: Request, model: Forecaster) -> int:
 
 
 def _panel(request: Request, snapshot: Snapshot, horizon: int) -> Panel:
-    model, known = snapshot.model, snapshot.panel
     if request.keys:
-        panel = _by_keys(request.keys, snapshot)
-    else:
-        first = known.first if known is not None else None
-        freq, plans = frequency(model.freq_), model.plans_
-        panel = panel_of(
-            request.series or [], freq, plans=plans, horizon=horizon, cutoff=request.cutoff, first=first
-        )
-    absent = np.full((panel.n, panel.t + horizon), np.nan)
-    return replace(panel, plans={name: panel.plans.get(name, absent) for name in model.plans_})
+        return _by_keys(request.keys, snapshot)
+    model, known = snapshot.model, snapshot.panel
+    return panel_of(
+        request.series or [],
+        frequency(model.freq_),
+        plans=model.plans_,
+        horizon=horizon,
+        cutoff=request.cutoff,
+        first=None if known is None else known.first,
+    )
 
 
 def _by_keys(keys: Sequence[Key], snapshot: Snapshot) -> Panel:
@@ -199,11 +200,9 @@ def _no_data(unknown: Sequence[int], asked: int) -> Problem:
     )
 
 
-def _planned(panel: Panel, request: Request, horizon: int) -> Panel:
-    if request.missing_plans == "carry":
-        return panel.carry_plans(horizon)
+def _planned(panel: Panel, request: Request, horizon: int, names: Sequence[str]) -> Panel:
     try:
-        return panel.require_plans(horizon)
+        return ready(panel, names, horizon, missing=request.missing_plans)
     except MissingPlans as missing:
         raise _missing_plans(missing, panel, "keys" if request.keys else "series") from None
 
@@ -265,11 +264,21 @@ def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float]) -> list[S
             for j, p in enumerate(periods)
         ]
 
-    static = zip(panel.ids, panel.static["dealer_id"], panel.static["sku_id"], forecast.notes, strict=True)
+    static = zip(
+        panel.ids, panel.static["dealer_id"], panel.static["sku_id"], _notes(forecast, panel), strict=True
+    )
     return [
         SeriesForecast(unique_id=key, dealer_id=str(dealer), sku_id=str(sku), note=note, periods=ahead(i))
         for i, (key, dealer, sku, note) in enumerate(static)
     ]
+
+
+def _notes(forecast: Forecast, panel: Panel) -> list[str]:
+    """The model's notes, and whether its plans were unknown for the whole series."""
+    known = [np.isfinite(plan).any(axis=1) for plan in panel.plans.values()]
+    without = ~np.any(known, axis=0) if known else np.zeros(panel.n, dtype=bool)
+    pairs = zip(forecast.notes, np.where(without, "no_plans", ""), strict=True)
+    return [", ".join(filter(None, pair)) for pair in pairs]
 
 
 def _quantile(forecast: Forecast, level: float) -> Array:
