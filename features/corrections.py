@@ -4,7 +4,8 @@ In:   a batch and what is stored of the same table, both sound: unique by stored
 Out:  the rows to append, their `known_at` set, and how many were new, corrected, unchanged.
 
 For a row of the batch, by business key:
-* the same row is stored, or the row known just before says the same: unchanged;
+* the same row is stored, or the row known just before (stored or of the batch) says the
+  same: unchanged;
 * nothing is stored at its `known_at`: new, taken as it is;
 * another value is stored at its `known_at`: a correction. What was known then stays, and
   the row is appended as known from `now`. A correction that is already stored, or that the
@@ -42,14 +43,14 @@ class News:
 
 def compare(table: Table, batch: pd.DataFrame, stored: pd.DataFrame, now: pd.Timestamp) -> News:
     """What `batch` adds to `stored`."""
-    if stored.empty:
+    if stored.empty and not batch.duplicated(list(table.key)).any():
         return News(batch, len(batch), 0, 0)
     ours, theirs = _numbered(table, batch, stored)
     same, clash, already = _met(ours, theirs)
-    new = ~same & ~clash & (ours["what"] != _before(ours, theirs))
+    new = ~same & ~clash & (ours["what"] != _before(ours, pd.concat([theirs, ours[~same & ~clash]])))
     last = ours["known_at"] == ours.groupby("who")["known_at"].transform("max")
     corrected = clash & last & ~already
-    latest = ours["who"].map(theirs.groupby("who")["known_at"].max())
+    latest = theirs.groupby("who")["known_at"].max().reindex(ours["who"]).set_axis(ours.index)
     learned = (latest + TICK).where(latest >= now, now)
     known_at = ours["known_at"].mask(corrected, learned)
     rows = batch.assign(known_at=known_at)[(new | corrected).to_numpy()]
@@ -77,9 +78,9 @@ def _met(
     return same, met.notna() & ~same, said > ours["known_at"]
 
 
-def _before(ours: pd.DataFrame, theirs: pd.DataFrame) -> "pd.Series[float]":
+def _before(ours: pd.DataFrame, history: pd.DataFrame) -> "pd.Series[float]":
     """The values that were known just before each of our rows; NaN where nothing was."""
     left = ours[["who", "known_at"]].reset_index().sort_values("known_at")
-    right = theirs.sort_values("known_at")
+    right = history.sort_values("known_at")
     joined = pd.merge_asof(left, right, on="known_at", by="who", allow_exact_matches=False)
     return joined.set_index("index")["what"].reindex(ours.index)

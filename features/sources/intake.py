@@ -6,7 +6,7 @@ is good or bad as a whole: if its price is broken, its quantity is not taken eit
 `accepted()` gives the tables, or raises when the profile refuses a load with bad rows.
 
 Errors: SourceError (the files cannot be read at all), BadRows (from `accepted`).
-Limits: the whole load is held in memory; 2 million rows of sell-in take about 3 GB.
+Limits: the whole load is held in memory; 2 million rows of sell-in take about 1.2 GB and 10 s.
 
 >>> import tempfile
 >>> from features.sources.profile import load_profile

@@ -9,6 +9,7 @@ read is not told again as empty.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from features.tables.checks import N_FIRST, NO_ROWS, offenders
 
 Tables = dict[str, pd.DataFrame]
 _IDS = {"dealers": "dealer_id", "products": "sku_id"}
+_SOURCE = {"known_at": "period_start"}  # both come from the row's date
 
 
 def missing(parts: list[Part]) -> list[Fault]:
@@ -91,22 +93,21 @@ def _table_faults(
     name: str, typed: Tables, readings: list[Reading], known: Known, as_of: pd.Timestamp
 ) -> Iterator[Fault]:
     frame = typed[name]
-    ids = {
-        other: set(known.get(other, ())) | _ids(typed, other) for other in _IDS if other in {*known, *typed}
-    }
-    for fault in [*check(name, frame, known=ids), *_future(name, frame, readings, as_of)]:
-        unread = [reading.unread.get((name, fault.column), NO_ROWS) for reading in readings]
-        again = fault.rule in {"empty", "blank"}
-        skip = np.isin(frame.index[fault.where], np.concatenate(unread)) if again else False
-        where = fault.where[~np.broadcast_to(skip, fault.where.shape)]
+    for fault in [*check(name, frame, known=_ids(typed, known)), *_future(name, frame, readings, as_of)]:
+        told = np.zeros(fault.rows, dtype=bool)
+        if fault.rule in {"empty", "blank"}:
+            unread = [reading.unread.get((name, fault.column), NO_ROWS) for reading in readings]
+            told = np.isin(frame.index[fault.where], np.concatenate(unread))
+        where = fault.where[~told]
         if len(where) or not fault.rows:
-            first = offenders(table(name), frame.reset_index(drop=True), where)
-            at = frame.index[where].to_numpy(dtype=np.int64)
-            yield Fault(fault.table, fault.rule, fault.column, fault.expected, at, first)
+            first = offenders(table(name), frame, where)
+            yield replace(fault, where=frame.index[where].to_numpy(dtype=np.int64), first=first)
 
 
-def _ids(typed: Tables, name: str) -> set[str]:
-    return set(typed[name][_IDS[name]]) if name in typed else set()
+def _ids(typed: Tables, known: Known) -> dict[str, set[str]]:
+    """The ids that the load and the lake have, of the registers that either has."""
+    ids = {name: set(typed[name][column]) for name, column in _IDS.items() if name in typed}
+    return {name: ids.get(name, set()) | set(known.get(name, ())) for name in {*ids, *known}}
 
 
 def _future(name: str, frame: pd.DataFrame, readings: list[Reading], as_of: pd.Timestamp) -> Iterator[Fault]:
@@ -123,7 +124,7 @@ def _read(reading: Reading, fault: Fault) -> Fault:
     columns = [column for name in ("dealer_id", "sku_id") for column in reading.profile.keys.get(name, ())]
     ids = [texts(rows[column]) for column in columns]
     first = tuple("/".join(parts) for parts in zip(*ids, strict=True)) if ids else ("",) * len(rows)
-    return Fault(fault.table, fault.rule, fault.column, fault.expected, fault.where, first)
+    return replace(fault, first=first)
 
 
 def _with_rows(fault: Fault, origin: pd.DataFrame, *, several: bool) -> Fault:
@@ -131,21 +132,15 @@ def _with_rows(fault: Fault, origin: pd.DataFrame, *, several: bool) -> Fault:
     places = origin.loc[fault.where[: len(fault.first)]]
     rows = [f"({p.file} row {p.row})" if several else f"(row {p.row})" for p in places.itertuples()]
     first = tuple(f"{key} {row}".strip() for key, row in zip(fault.first, rows, strict=True))
-    return Fault(fault.table, fault.rule, fault.column, fault.expected, np.unique(fault.where), first)
+    return replace(fault, where=np.unique(fault.where), first=first)
 
 
 def _once(faults: list[Fault]) -> Iterator[Fault]:
     """Each fault once, though its raw rows show in several tables."""
     seen = set()
     for fault in faults:
-        column = "" if fault.rule == "duplicate key" else fault.column
-        derived = fault.column == "known_at" and fault.rule == "empty"
-        mark = (
-            ("empty", "period_start" if derived else column)
-            if fault.rule == "empty"
-            else (fault.rule, column)
-        )
-        place = (*mark, np.unique(fault.where).tobytes())
-        if place not in seen or not fault.rows:
-            seen.add(place)
+        column = "" if fault.rule == "duplicate key" else _SOURCE.get(fault.column, fault.column)
+        mark = (fault.rule, column, np.unique(fault.where).tobytes())
+        if mark not in seen or not fault.rows:
+            seen.add(mark)
             yield fault
