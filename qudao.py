@@ -1,1 +1,330 @@
-def main() -> None: ...
+"""The front door: every command of Qudao in a few lines that call a room.
+
+    qudao simulate --out channel            a channel to play with
+    qudao ingest channel channel/tables     its tables into the warehouse
+    qudao train demand                      backtest, fit, register
+    qudao release demand                    the gate: better, and honest about it, or not at all
+    qudao serve                             forecasts over HTTP
+    qudao score demand --as-of 2025-12 --out forecasts
+    qudao backtest sales.csv --out report   try it on your own file, no warehouse needed
+
+QUDAO_HOME names the folder that holds `mlruns/` and `warehouse/` (default: this one).
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from features.errors import ChannelError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.lake import Lake
+    from models.registry import Registry
+    from serving.security.keys import Keyring
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
+keys = typer.Typer(no_args_is_help=True, help="API keys: who may call, and as what.")
+app.add_typer(keys, name="key")
+console, complaints = Console(), Console(stderr=True)
+PROJECT = Path(__file__).resolve().parent
+
+Room = Annotated[str, typer.Argument(help="The room; `demand` is the one that is open.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+Settings = Annotated[
+    Path | None, typer.Option("--config", help="Settings of the room (default: configs/demand.yaml).")
+]
+
+
+@app.command()
+def simulate(
+    dealers: Annotated[int, typer.Option(help="Number of dealers.", min=1)] = 40,
+    products: Annotated[int, typer.Option(help="Number of products.", min=1)] = 12,
+    months: Annotated[int, typer.Option(help="Observed months.", min=1)] = 48,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    out: Out = Path("channel"),
+) -> None:
+    """Make a channel with known truth: one file per table under OUT/tables."""
+    from features.simulator import World
+    from features.simulator import simulate as make
+
+    channel = make(World(dealers=dealers, products=products, months=months, seed=seed))
+    channel.write(out)
+    rows = sum(len(table) for table in channel.tables.values())
+    console.print(
+        f"{len(channel.tables)} tables, {rows:,} rows: {out}/tables. Next: qudao ingest channel {out}/tables"
+    )
+
+
+@app.command()
+def ingest(
+    profile: Annotated[str, typer.Argument(help="A name in configs/sources, or a path to a profile.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders; none: the profile's own.")
+    ] = None,
+) -> None:
+    """Load files or a database into the warehouse; all faults are told at once, nothing is half loaded."""
+    from features.ingest import ingest as load
+    from features.sources import load_profile
+
+    report = load(load_profile(profile), files or [], _lake(), quarantine_dir=_home() / "quarantine")
+    console.print(str(report), markup=False, highlight=False)
+
+
+@app.command()
+def train(room: Room, config: Settings = None, quiet: Quiet = False) -> None:
+    """Backtest, fit on everything, register a version. The champion stays who it is."""
+    _open(room)
+    from training.recipes.demand import CONFIG, DemandConfig
+    from training.train import train_demand
+
+    trained = train_demand(_lake(), _registry(), DemandConfig.read(config or CONFIG), show=not quiet)
+    console.print(_leaderboard(trained.table, "Backtest"))
+    console.print(str(trained), markup=False)
+    console.print("Next: qudao release demand")
+
+
+@app.command()
+def release(
+    room: Room,
+    version: Annotated[str | None, typer.Option(help="Which version (default: the newest).")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take the decision yourself; it is written down.")
+    ] = False,
+) -> None:
+    """The gate: the champion moves only to a version that is better and covers."""
+    from training.release import release as judge
+
+    _open(room)
+    decision = judge(room, _registry(), version=version, force=force)
+    console.print(str(decision), markup=False)
+    if not decision.released and decision.version != decision.champion_before:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(room: Room) -> None:
+    """Give the room back to the champion before; its forecasts are the same to the last byte."""
+    from training.release import rollback as back
+
+    _open(room)
+    console.print(str(back(room, _registry())), markup=False)
+
+
+@app.command()
+def backtest(
+    data: Annotated[Path, typer.Argument(help="CSV, Excel or Parquet with sales per series and period.")],
+    profile: Annotated[
+        str, typer.Option(help="How its columns are named: configs/sources, or a path.")
+    ] = "generic",
+    horizon: Annotated[int, typer.Option(help="Periods ahead.", min=1, max=26)] = 3,
+    windows: Annotated[int, typer.Option(help="Cutoffs to replay, back from the end.", min=1)] = 4,
+    freq: Annotated[
+        str | None, typer.Option(help="M or W (default: as in the profile or the dates).")
+    ] = None,
+    out: Out = Path("backtest"),
+    without_plans: Annotated[bool, typer.Option("--without-plans", help="Nothing is known ahead.")] = False,
+    config: Settings = None,
+    quiet: Quiet = False,
+) -> None:
+    """An honest comparison with planners' methods on your own file; no warehouse needed."""
+    from training.recipes.demand import CONFIG, DemandConfig
+    from training.trial import Trial, panel_of_file, run_trial
+
+    panel = panel_of_file([data], profile, freq=freq)
+    asked = Trial(horizon=horizon, windows=windows, freq=freq, plans=not without_plans, show=not quiet)
+    settings = DemandConfig.read(config or CONFIG)
+    result = run_trial(panel, settings, asked, out, title=f"Backtest of {data.name}")
+    console.print(_leaderboard(result.table, f"{panel.n:,} series, {horizon} {panel.freq.noun}s ahead"))
+    console.print(f"Read {out}/report.html; numbers in report.json, forecasts in forecasts.parquet.")
+
+
+@app.command()
+def score(
+    room: Room,
+    as_of: Annotated[str, typer.Option(help="The last observed month, 2017-09, or week, 2017-09-04.")],
+    out: Out = Path("forecasts"),
+    horizon: Annotated[
+        int | None, typer.Option(help="Periods ahead (default: all the model learned).")
+    ] = None,
+    missing_plans: Annotated[
+        str, typer.Option(help="refuse, or carry the last price without promotions.")
+    ] = "refuse",
+) -> None:
+    """Forecast every series as it was known then, into partitioned Parquet; run again to resume."""
+    from serving.asof import Asked, score_as_of
+    from serving.rooms.plans import Missing
+    from training.progress import chunks
+
+    _open(room)
+    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=cast("Missing", missing_plans))
+    with chunks("Scoring") as advance:
+        report = score_as_of(_lake(), _registry(), asked, on_chunk=advance)
+    console.print(str(report), markup=False)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port (default: configs/serving.yaml).")] = None,
+) -> None:
+    """Answer forecasts over HTTP; Ctrl-C stops it."""
+    from serving.launch import serve as run
+    from serving.settings import Settings as ServingSettings
+
+    settings = ServingSettings.load()
+    chosen = settings if port is None else settings.model_copy(update={"port": port})
+    raise typer.Exit(run(chosen, say=lambda text: console.print(text, markup=False, highlight=False)))
+
+
+@app.command()
+def benchmark(
+    room: Room,
+    data: Annotated[
+        str | None, typer.Option(help="One public data set (default: all that are there).")
+    ] = None,
+) -> None:
+    """Measure the room on public data, beside planners' methods and peers; JSON in benchmarks/results."""
+    _open(room)
+    chosen = ["--data", data] if data else []
+    script = PROJECT / "benchmarks" / f"{room}.py"
+    raise typer.Exit(subprocess.run([sys.executable, str(script), *chosen], check=False).returncode)  # noqa: S603
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service.")] = 3000,
+    home: Annotated[Path, typer.Option(help="Folder of the demo's warehouse and models.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--no-serve", help="Stop after the release.")] = False,
+) -> None:
+    """A sample channel from nothing to forecasts over HTTP; run it again and it goes on."""
+    from serving.settings import Settings as ServingSettings
+
+    os.environ["QUDAO_HOME"] = str(home.resolve())
+    if not (home / "channel" / "tables").exists():
+        simulate(out=home / "channel")
+    ingest("channel", [home / "channel" / "tables"])
+    if not _has_champion():
+        train("demand")
+        release("demand", force=False)
+    key = _keyring(ServingSettings.load()).create_key("demo", "planner")
+    console.print(_what_to_click(port, key), markup=False, highlight=False)
+    if not quick:
+        serve(port=port)
+
+
+@keys.command("create")
+def key_create(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    role: Annotated[str, typer.Argument(help="planner, platform, scientist or admin.")],
+) -> None:
+    """Make a key; it is shown once and kept only as a hash."""
+    from serving.settings import Settings as ServingSettings
+
+    typer.echo(_keyring(ServingSettings.load()).create_key(name, role))  # type: ignore[arg-type]
+
+
+@keys.command("list")
+def key_list() -> None:
+    """Keys by id, without their secrets."""
+    from serving.settings import Settings as ServingSettings
+
+    table = Table("id", "name", "role", "made", "revoked")
+    for key in _keyring(ServingSettings.load()).list_keys():
+        table.add_row(key.id, key.name, key.role, key.created_at, key.revoked_at or "")
+    console.print(table)
+
+
+@keys.command("revoke")
+def key_revoke(key_id: Annotated[str, typer.Argument(help="The id, as `qudao key list` shows it.")]) -> None:
+    """Refuse a key from now on."""
+    from serving.settings import Settings as ServingSettings
+
+    console.print(f"{_keyring(ServingSettings.load()).revoke(key_id).name}: revoked")
+
+
+def main() -> None:
+    """Run a command; what is wrong is said in one message, without a trace."""
+    try:
+        app()
+    except ChannelError as error:
+        complaints.print(f"{error}", style="red", markup=False, highlight=False)
+        raise SystemExit(2) from None
+
+
+def _home() -> Path:
+    return Path(os.environ.get("QUDAO_HOME", "."))
+
+
+def _lake() -> "Lake":
+    from features.lake import Lake
+
+    return Lake(_home() / "warehouse")
+
+
+def _registry() -> "Registry":
+    from models.registry import Registry
+
+    return Registry(os.environ.get("MLFLOW_TRACKING_URI"), root=_home())
+
+
+def _has_champion() -> bool:
+    from models.registry import NoChampion
+
+    try:
+        _registry().champion("demand")
+    except NoChampion:
+        return False
+    return True
+
+
+def _keyring(settings: Any) -> "Keyring":
+    from serving.security.keys import Keyring
+
+    return Keyring(settings.keys_folder)
+
+
+def _open(room: str) -> None:
+    if room != "demand":
+        raise ChannelError(f"No room is called {room!r}. The open room: demand.")
+
+
+def _leaderboard(table: "pd.DataFrame", title: str) -> Table:
+    """Metrics as a table, the best WAPE first."""
+    shown = Table("method", "WAPE", "3-period WAPE", "bias", "80 % covers", title=title)
+    for row in table.sort_values("wape").to_dict("records"):
+        covered = row.get("coverage_80", float("nan"))
+        numbers = [f"{row[c]:.1%}" for c in ("wape", "agg_wape", "bias")]
+        name = "**stack**" if row["method"] == "mean" else str(row["method"])
+        shown.add_row(name.strip("*"), *numbers, f"{covered:.1%}" if covered == covered else "")
+    return shown
+
+
+def _what_to_click(port: int, key: str) -> str:
+    import pandas as pd
+
+    row = pd.DataFrame(_lake().read("sell_in")).iloc[0]
+    body = f'{{"keys": [{{"dealer_id": "{row.dealer_id}", "sku_id": "{row.sku_id}"}}], "horizon": 3}}'
+    return (
+        f"\nYour key (shown once): {key}\n\nWhen the service says it is ready:\n"
+        f"  http://127.0.0.1:{port}/docs\n"
+        f"  curl -s http://127.0.0.1:{port}/v1/forecasts -H 'X-API-Key: {key}' \\\n"
+        f"       -H 'Content-Type: application/json' -d '{body}'\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

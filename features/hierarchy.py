@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from features.panel import Panel
 from features.seasonality import mean_shape
+from features.windows import window_mean
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -69,7 +70,7 @@ class Groups:
     def momentum(self, panel: Panel, by: str, *, short: int, long: int) -> Array:
         """A group's mean of the last `short` periods over that of the last `long`, [n]; NaN without sales."""
         totals = self._until(panel, by)
-        lately, usually = totals[:, -short:].mean(axis=1), totals[:, -long:].mean(axis=1)
+        lately, usually = window_mean(totals, short), window_mean(totals, long)
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = np.where(usually > 0, lately / usually, np.nan)
         return self._pick(panel, by, ratio)
@@ -79,11 +80,14 @@ class Groups:
         return self._pick(panel, by, mean_shape(self._until(panel, by), panel.freq.season, horizon))
 
     def _until(self, panel: Panel, by: str) -> Array:
-        """Totals of the panel's own periods and nothing later, [g, t]."""
+        """Totals of the panel's own periods and nothing later, [g, t]; NaN where they are not at hand."""
+        totals = self.totals[by]
         start = int(panel.freq.position(pd.Series([panel.first]), self.first).iloc[0])
         columns = np.arange(start, start + panel.t)
-        known = (columns >= 0) & (columns < self.totals[by].shape[1])
-        return self.totals[by][:, columns[known]]
+        known = (columns >= 0) & (columns < totals.shape[1])
+        out = np.full((len(totals), panel.t), np.nan)
+        out[:, known] = totals[:, columns[known]]
+        return out
 
     def _pick(self, panel: Panel, by: str, values: Array) -> Array:
         rows = self.names[by].get_indexer(pd.Index(_keys(panel, by)))

@@ -14,6 +14,7 @@ array([[0.4]])
 import numpy as np
 
 from features.lags import Array
+from features.windows import window_mean
 
 
 def year_ago(y: Array, *, season: int, horizon: int, years: int = 1) -> Array:
@@ -38,7 +39,7 @@ def mean_shape(y: Array, season: int, horizon: int) -> Array:
     """
     shapes = []
     for years in range(1, y.shape[1] // season + 1):
-        size = y[:, y.shape[1] - season * years :][:, :season].mean(axis=1, keepdims=True)
+        size = window_mean(y[:, : y.shape[1] - season * (years - 1)], season)[:, None]
         ahead = year_ago(y, season=season, horizon=horizon, years=years)
         with np.errstate(invalid="ignore", divide="ignore"):
             shapes.append(np.where(size > 0, ahead / size, np.nan))

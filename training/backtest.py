@@ -1,14 +1,15 @@
-"""Backtest: what the whole recipe would have forecast, had it run at past cutoffs.
+"""Backtest: what models of past cutoffs forecast, beside the truth and the planners' methods.
 
-At each cutoff everything is learned afresh from what was on record then: the last `delay`
-periods had not arrived. Planners' methods answer the same question beside it.
+A model of cutoff t learned from what was on record then: with a delay of d periods it
+stops d periods before the moment of forecasting, and its first d steps are not judged.
 
 Out: the long table `unique_id, ds, cutoff, y, mean, q05..q95`, one column per member and
-per planner method, and the history's error scales (`scale_mase`, `scale_rmsse`) and `level`.
-Limits: rows without a truth (gaps, series that ended) are left out.
+per planner method, the history's error scales (`scale_mase`, `scale_rmsse`), `level` and
+`zero_rate`. Rows without a truth (gaps, series that ended) are left out.
+Limits: a plan that was not on record in a judged period is carried from the last one.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -21,34 +22,28 @@ from models.demand.baselines import PLANNERS
 from models.demand.model import DemandModel
 
 Array = NDArray[np.float64]
-Fit = Callable[[Panel, int], DemandModel]
 
 
-def backtest(panel: Panel, fit: Fit, cutoffs: list[int], *, horizon: int, delay: int = 0) -> pd.DataFrame:
-    """Forecasts of `fit` at each cutoff (observed periods), beside the truth."""
-    frames = [_window(panel, fit, t, horizon, delay) for t in cutoffs]
+def backtest(
+    panel: Panel, models: Mapping[int, DemandModel], *, horizon: int, delay: int = 0
+) -> pd.DataFrame:
+    """Forecasts of each model, by the periods it has seen."""
+    frames = [_window(panel, model, t, horizon, delay) for t, model in models.items()]
     return pd.concat(frames, ignore_index=True)
 
 
-def _window(panel: Panel, fit: Fit, t: int, horizon: int, delay: int) -> pd.DataFrame:
+def _window(panel: Panel, model: DemandModel, t: int, horizon: int, delay: int) -> pd.DataFrame:
     steps = horizon + delay
-    seen = panel.at(t, ahead=horizon).delayed(delay)
-    seen = seen.take(seen.started())
-    frame = fit(seen, steps).predict(seen).frame()
-    planners = PLANNERS[panel.freq.letter]
-    for name, method in planners.items():
+    rows = np.flatnonzero(panel.at(t).started())
+    seen = panel.at(t, ahead=steps).take(rows)
+    frame = model.predict(seen.carry_plans(steps)).frame()
+    for name, method in PLANNERS[panel.freq.letter].items():
         frame[name] = method(seen.y, season=seen.freq.season, horizon=steps).ravel()
-    frame = frame.assign(**_about(seen, steps), cutoff=panel.at(t).cutoff)
-    rows = pd.Index(panel.ids).get_indexer(pd.Index(seen.ids))
-    frame.insert(3, "y", _truth(panel, rows, t, horizon, delay).ravel())
+    truth = panel.y[rows, t : t + steps].copy()
+    truth[:, :delay] = np.nan  # past at the moment of forecasting, though not on record
+    frame.insert(3, "y", truth.ravel())
+    frame = frame.assign(**_about(seen, steps), cutoff=panel.at(t + delay).cutoff)
     return frame[frame["y"].notna()].reset_index(drop=True)
-
-
-def _truth(panel: Panel, rows: NDArray[np.intp], t: int, horizon: int, delay: int) -> Array:
-    """Units after the cutoff; NaN in the periods that were past but not on record."""
-    out = np.full((len(rows), horizon + delay), np.nan)
-    out[:, delay:] = panel.y[rows, t : t + horizon]
-    return out
 
 
 def _about(seen: Panel, steps: int) -> dict[str, Array]:

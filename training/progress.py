@@ -32,3 +32,12 @@ def steps(total: int, title: str, *, show: bool = True) -> Iterator[Tick]:
 
         yield tick
         bar.update(task, completed=total, description=title)
+
+
+@contextmanager
+def chunks(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar whose total is told with each advance: `advance(done, total)`."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,114 +1,108 @@
 """Recipe of the demand room: from a panel to a model that may be released.
 
-1. members    trees, network and statistical methods, none of which has seen the answer
-2. replay     each is fitted at past cutoffs and asked for what then happened
-3. blend      stack and spread learn from the replay (models.demand.model)
-4. refit      members learn from everything up to the cutoff
+1. members     trees, network, statistical methods: fresh ones for every cutoff
+2. rehearse    each is fitted at past cutoffs and asked for what then happened
+3. blend       stack and spread learn from the rehearsals (models.demand.model)
+4. backtest    the same at several cutoffs, beside the planners' methods; a cutoff is rehearsed once
 
-Limits: a series needs `LEAST_PERIODS` observations for a forecast of its own.
+Limits: a series needs a few observations for a forecast of its own (see models.demand.model).
 """
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-import numpy as np
+import pandas as pd
 import yaml
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.intermittency import zero_rate
 from features.panel import Panel
 from models.demand.boosted import Boosted
 from models.demand.croston import tsb
 from models.demand.ets import ets
 from models.demand.members import Local, Member
-from models.demand.model import DemandModel, Replay
+from models.demand.model import DemandModel
 from models.demand.recurrent import Recurrent
-from models.demand.segments import LUMPY_RATE
 from models.demand.theta import theta
+from training.backtest import backtest as compare
 from training.loop import train
 from training.progress import Tick, silent
+from training.rehearsal import Rehearsals
 from training.split import rolling
 
-Array = NDArray[np.float64]
 Name = Literal["boosted", "lstm", "ets", "theta", "croston"]
+Letter = Literal["M", "W"]
 CONFIG = Path(__file__).parents[2] / "configs" / "demand.yaml"
+
+
+class Settings(BaseModel):
+    """Options of one learner, handed on as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class DemandConfig(BaseModel):
     """configs/demand.yaml, frozen; a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    horizon: dict[Literal["M", "W"], int] = {"M": 3, "W": 13}
-    replays: dict[Literal["M", "W"], int] = {"M": 5, "W": 4}
-    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta")
-    lumpy_member: Name | None = "croston"
+    horizon: dict[Letter, int] = {"M": 3, "W": 13}
+    replays: dict[Letter, int] = {"M": 5, "W": 4}
+    windows: int = Field(default=3, ge=1)
+    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta", "croston")
     country: str | None = None
     delay: int = Field(default=0, ge=0)
-    boosted: dict[str, float] = {}
-    lstm: dict[str, float] = {}
+    gaps: Literal["missing", "zero"] = "missing"
+    boosted: Settings = Settings()
+    lstm: Settings = Settings()
+    workers: int = Field(default=2, ge=1)
     seed: int = 0
 
     @classmethod
-    def read(cls, path: Path = CONFIG) -> "DemandConfig":
+    def read(cls, path: Path = CONFIG) -> Self:
         """The settings in a YAML file."""
         return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
 
 
-def members(panel: Panel, config: DemandConfig) -> dict[str, Member]:
-    """Fresh members for this panel."""
-    makers: dict[str, Callable[[], Member]] = {
-        "boosted": lambda: Boosted(country=config.country, seed=config.seed, **_numbers(config.boosted)),
-        "lstm": lambda: Recurrent(loop=train, seed=config.seed, **_numbers(config.lstm)),
-        "ets": lambda: Local(ets),
-        "theta": lambda: Local(theta),
-        "croston": lambda: Local(tsb),
-    }
-    lumpy = np.nanmean(zero_rate(panel.y, panel.freq.season)) > LUMPY_RATE
-    extra = (config.lumpy_member,) if config.lumpy_member and lumpy else ()
-    return {name: makers[name]() for name in dict.fromkeys((*config.members, *extra))}
+def members(config: DemandConfig) -> dict[str, Member]:
+    """Fresh members, in the order of the settings."""
+    return {name: _member(name, config) for name in config.members}
 
 
-def fit(panel: Panel, horizon: int, config: DemandConfig, *, tick: Tick = silent) -> DemandModel:
+def rehearsals(panel: Panel, horizon: int, config: DemandConfig) -> Rehearsals:
+    """Where members are tried; what reaches us late makes them look further ahead."""
+    windows = config.replays[panel.freq.letter]
+    steps = horizon + config.delay
+    return Rehearsals(panel=panel, horizon=steps, make=partial(members, config), windows=windows)
+
+
+def fit(past: Rehearsals, config: DemandConfig, *, tick: Tick = silent) -> DemandModel:
     """The whole model at the panel's cutoff."""
-    replayed = replay(panel, horizon, config, tick=tick)
-    fitted: dict[str, Member] = {}
-    for name, member in members(panel, config).items():
-        tick(f"{name} on everything")
-        fitted[name] = member.fit(panel, horizon)
-    return DemandModel().fit(panel, fitted, replayed)
+    past.prepare([past.panel.t], workers=config.workers, tick=tick)
+    return past.model(past.panel.t)
 
 
-def replay(panel: Panel, horizon: int, config: DemandConfig, *, tick: Tick = silent) -> Replay:
-    """Members at past cutoffs, each fitted on what was known then."""
-    names = tuple(members(panel, config))
-    seen, forecasts, truths = [], [], []
-    for t in cutoffs(panel, horizon, config):
-        then, layers = panel.at(t, ahead=horizon), []
-        for name, member in zip(names, members(panel, config).values(), strict=True):
-            tick(f"{name} at {then.cutoff:%Y-%m-%d}")
-            layers.append(member.fit(then, horizon).predict(then))
-        keep = then.started()
-        seen.append(then.take(keep))
-        forecasts.append(np.stack(layers, axis=2)[keep])
-        truths.append(panel.y[keep, t : t + horizon])
-    return Replay(names=names, panels=seen, forecasts=forecasts, truths=truths)
+def backtest(past: Rehearsals, config: DemandConfig, *, windows: int, tick: Tick = silent) -> pd.DataFrame:
+    """The comparison table over the last `windows` cutoffs."""
+    ends = cutoffs(past, config, windows)
+    past.prepare(ends, workers=config.workers, tick=tick)
+    models = {t: past.model(t) for t in ends}
+    return compare(past.panel, models, horizon=past.horizon - config.delay, delay=config.delay)
 
 
-def cutoffs(panel: Panel, horizon: int, config: DemandConfig) -> list[int]:
-    """Where the replay cuts, as observed periods."""
-    return rolling(panel.t, horizon=horizon, windows=config.replays[panel.freq.letter], least=4)
+def cutoffs(past: Rehearsals, config: DemandConfig, windows: int) -> list[int]:
+    """The backtest's cutoffs, as periods on record; at least one rehearsal lies before the first."""
+    horizon, least = past.horizon - config.delay, 2 * past.horizon + 4
+    ends = rolling(past.panel.t, horizon=horizon, windows=windows, least=least)
+    return [t - config.delay for t in ends]
 
 
-def n_steps(panel: Panel, horizon: int, config: DemandConfig) -> int:
-    """How many ticks one `fit` makes."""
-    return len(members(panel, config)) * (len(cutoffs(panel, horizon, config)) + 1)
+def _member(name: Name, config: DemandConfig) -> Member:
+    if name == "boosted":
+        return Boosted(country=config.country, seed=config.seed, **_options(config.boosted))
+    if name == "lstm":
+        return Recurrent(loop=train, seed=config.seed, **_options(config.lstm))
+    return Local({"ets": ets, "theta": theta, "croston": tsb}[name])
 
 
-def _numbers(options: dict[str, float]) -> dict[str, float]:
-    """Whole numbers as integers, as the libraries want them."""
-    return {k: int(v) if float(v).is_integer() and k not in _FRACTIONS else v for k, v in options.items()}
-
-
-_FRACTIONS = {"learning_rate", "power", "column_share", "l2", "dropout", "size_power"}
+def _options(settings: Settings) -> dict[str, Any]:
+    return dict(settings.model_extra or {})

@@ -1,0 +1,69 @@
+"""Score as of: a batch of every series, as the channel was known when a period ended.
+
+`as_of` names the last observed period, a month ("2017-09") or a week (its Monday). What
+was known when that period ended is read from the lake; the champion forecasts from there.
+
+Errors: ChannelError (a date that is none, nothing known then), NoChampion, MissingPlans.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import ChannelError
+from features.frequency import Frequency, frequency
+from features.lake import Lake
+from features.panel import Panel
+from models.registry import Registry
+from serving.batch import BatchReport, Job, Progress, score
+from serving.rooms.plans import Missing
+from serving.snapshot import panel_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to score, and where to."""
+
+    as_of: str
+    out: Path
+    horizon: int | None = None
+    missing_plans: Missing = "refuse"
+
+
+def score_as_of(
+    lake: Lake, registry: Registry, asked: Asked, *, on_chunk: Progress | None = None
+) -> BatchReport:
+    """Forecast every series known at the end of the period `as_of`."""
+    loaded = registry.load("demand")
+    panel = _panel(lake, loaded.model, asked.as_of)
+    job = Job(
+        model=loaded.model,
+        version=loaded.version,
+        data_version=lake.version(),
+        horizon=asked.horizon or loaded.model.horizon_,
+        missing_plans=asked.missing_plans,
+    )
+    return score(job, panel, out=asked.out, on_chunk=on_chunk)
+
+
+def _panel(lake: Lake, model: object, as_of: str) -> Panel:
+    freq = frequency(model.freq_)  # type: ignore[attr-defined]
+    last = period(as_of, freq)
+    panel = panel_at(lake, model, freq.shift(last, 1))  # type: ignore[arg-type]
+    if panel is None or panel.first > last:
+        raise ChannelError(f"Nothing was on record at the end of {as_of}; load sales first (qudao ingest).")
+    return panel.at(min(panel.position(last), panel.t))
+
+
+def period(text: str, freq: Frequency) -> pd.Timestamp:
+    """The start of the period that a text names.
+
+    >>> period("2017-09", frequency("M"))
+    Timestamp('2017-09-01 00:00:00')
+    """
+    try:
+        day = pd.Timestamp(text)
+    except ValueError:
+        raise ChannelError(f"{text!r} is no period; write 2017-09, or a day as 2017-09-04.") from None
+    return pd.Timestamp(freq.floor(pd.Series([day])).iloc[0])

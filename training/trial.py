@@ -1,0 +1,112 @@
+"""Trial: an honest backtest on a file of your own, without a lake.
+
+Reads the file through a mapping profile, replays the whole recipe at past cutoffs beside
+the methods planners use, and leaves three files:
+
+    OUT/forecasts.parquet   unique_id, ds, cutoff, y, mean, q05..q95, members, planners' methods
+    OUT/report.json         metrics of every method
+    OUT/report.html         the same to read, in one self-contained page
+
+Errors: BadRows and the other faults of a source, TooFewRows (too short a history), all before
+anything is written.
+"""
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.errors import ChannelError
+from features.frequency import Frequency, frequency, infer
+from features.gather import gather
+from features.panel import Panel
+from features.sources import load_profile, read
+from models.demand.baselines import PLANNERS
+from training.progress import steps
+from training.recipes import demand
+from training.recipes.demand import DemandConfig
+from training.report import write_report
+from training.train import leaderboard, long_history
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What was asked."""
+
+    horizon: int
+    windows: int
+    freq: str | None = None
+    plans: bool = True
+    show: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came out: the comparison table and the report's numbers."""
+
+    frame: pd.DataFrame
+    members: tuple[str, ...]
+    planners: tuple[str, ...]
+    table: pd.DataFrame  # metrics, one row a method
+    report: dict[str, Any]
+
+
+def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None, gaps: Any = None) -> Panel:
+    """The panel in a file, by its profile."""
+    mapping = load_profile(profile)
+    tables = read(mapping, files).accepted()
+    if "sell_in" not in tables or tables["sell_in"].empty:
+        raise ChannelError(
+            f"Profile {mapping.name} found no sales (table sell_in) in {files or 'its files'}."
+        )
+    rhythm = _rhythm(tables["sell_in"], freq or mapping.frequency)
+    return gather(tables, rhythm, gaps=gaps or mapping.gaps)
+
+
+def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, title: str) -> Outcome:
+    """Backtest `panel` and write the three files."""
+    panel = panel if asked.plans else panel.without_plans()
+    past = demand.rehearsals(panel, asked.horizon, config)
+    ends = demand.cutoffs(past, config, asked.windows)
+    with steps(len(past.needed(ends)), "Backtest", show=asked.show) as tick:
+        past.prepare(ends, workers=config.workers, tick=tick)
+    frame = demand.backtest(past, config, windows=asked.windows)
+    members, planners = tuple(config.members), tuple(PLANNERS[panel.freq.letter])
+    about = _about(panel, config, asked, len(ends))
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / "made"
+        report = write_report(
+            frame,
+            out=made,
+            title=title,
+            freq=panel.freq.letter,
+            about=about,
+            members=list(members),
+            planners=list(planners),
+            history=long_history(panel),
+        )
+        frame.to_parquet(made / "forecasts.parquet", index=False)
+        shutil.copytree(made, out, dirs_exist_ok=True)
+    table = leaderboard(frame, [*members, *planners], panel)
+    return Outcome(frame=frame, members=members, planners=planners, table=table, report=report)
+
+
+def _rhythm(sales: pd.DataFrame, letter: str | None) -> Frequency:
+    return frequency(letter) if letter else infer(sales["period_start"])
+
+
+def _about(panel: Panel, config: DemandConfig, asked: Trial, windows: int) -> dict[str, Any]:
+    return {
+        "series": panel.n,
+        f"{panel.freq.noun}s of history": panel.t,
+        "cutoffs": windows,
+        "periods ahead": asked.horizon,
+        "periods until sales are on record": config.delay,
+        "plans known ahead": ", ".join(panel.plans) or "none",
+        "data version": panel.fingerprint(),
+        "settings": json.dumps(config.model_dump(mode="json")),
+    }
