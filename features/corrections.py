@@ -45,6 +45,7 @@ def compare(table: Table, batch: pd.DataFrame, stored: pd.DataFrame, now: pd.Tim
     """What `batch` adds to `stored`."""
     if stored.empty and not batch.duplicated(list(table.key)).any():
         return News(batch, len(batch), 0, 0)
+    batch = batch.reset_index(drop=True)
     ours, theirs = _numbered(table, batch, stored)
     same, clash, already = _met(ours, theirs)
     new = ~same & ~clash & (ours["what"] != _before(ours, pd.concat([theirs, ours[~same & ~clash]])))

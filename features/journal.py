@@ -53,6 +53,11 @@ class Journal:
         except FileNotFoundError:
             return State()
 
+    @property
+    def started(self) -> bool:
+        """Whether anything was ever written."""
+        return self._file.exists()
+
     def begin(self, versions: Mapping[str, int | None]) -> None:
         """A batch starts; `versions` are what to return to."""
         self._write(State(open=True, versions=dict(versions)))

@@ -6,7 +6,7 @@ past state can be read again with `as_of`. A batch reaches all of its tables or 
 
 Errors: BadRows (a batch that breaks a schema), LakeBusy, UnknownTable.
 Limits: one writer at a time (others wait), a folder with POSIX locks. The tables are plain
-Delta: Spark, DuckDB and Polars read `root/<table>`.
+Delta that Spark, DuckDB and Polars read at `root/<table>`; only the lake may write them.
 
 >>> import tempfile
 >>> lake = Lake(tempfile.mkdtemp())
@@ -38,7 +38,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from features.corrections import News, compare
 from features.errors import BadRows, LakeBusy
 from features.journal import Journal
-from features.tables import Table, check, coerce, table
+from features.tables import SCHEMAS, Table, check, coerce, table
 from features.tables.checks import Known
 
 WAIT_S = 60.0
@@ -83,18 +83,21 @@ class Lake:
 
     def version(self) -> str:
         """A short name of the data as it is now: it changes when, and only when, rows do."""
-        files = [uri.rsplit("/", 2)[-2:] for name in self.tables() for uri in self._open(name).file_uris()]
+        deltas = [DeltaTable(self.root / name, version=n) for name, n in self._versions().items()]
+        files = [uri.rsplit("/", 2)[-2:] for delta in deltas for uri in delta.file_uris()]
         return hashlib.sha256(repr(sorted(files)).encode()).hexdigest()[:12]
 
     def read(self, name: str) -> pd.DataFrame:
         """Every row of a table with its whole history; empty when nothing was loaded."""
-        return self._rows(table(name), None)
+        return self._rows(table(name), self._versions(), None)
 
     def as_of(self, cutoff: str | date, names: Iterable[str] | None = None) -> dict[str, pd.DataFrame]:
         """What was known at `cutoff`: for each business key the row with the latest known_at."""
         moment = _naive(pd.Timestamp(cutoff))
         seen = pc.field("known_at") <= pa.scalar(moment.to_pydatetime(), pa.timestamp("us"))
-        return {name: _latest(table(name), self._rows(table(name), seen)) for name in names or self.tables()}
+        versions = self._versions()  # once: every table as the same batch left it
+        schemas = map(table, names or sorted(versions))
+        return {one.name: _latest(one, self._rows(one, versions, seen)) for one in schemas}
 
     def known(self, batch: Mapping[str, pd.DataFrame] | None = None) -> Known:
         """The ids that references may use: those of the batch and those of the lake."""
@@ -126,7 +129,7 @@ class Lake:
         return batch
 
     def _news(self, schema: Table, batch: pd.DataFrame, now: pd.Timestamp) -> News:
-        return compare(schema, batch, self._rows(schema, _span(batch)), now)
+        return compare(schema, batch, self._rows(schema, self._versions(), _span(batch)), now)
 
     def _append(self, rows: Mapping[str, pd.DataFrame], source: str) -> None:
         if not rows:
@@ -168,18 +171,20 @@ class Lake:
             delta.restore(version)
 
     def _versions(self) -> dict[str, int]:
-        """The version at which each table is whole."""
-        return {
-            name: version for name, version in self._journal.state().versions.items() if version is not None
-        }
+        """The version at which each table is whole: the journal's, or the last of tables without one."""
+        if not self._journal.started:
+            paths = {name: self.root / name for name in SCHEMAS}
+            return {n: DeltaTable(p).version() for n, p in paths.items() if DeltaTable.is_deltatable(str(p))}
+        versions = self._journal.state().versions
+        return {name: version for name, version in versions.items() if version is not None}
 
-    def _open(self, name: str) -> DeltaTable:
-        return DeltaTable(self.root / name, version=self._versions()[name])
-
-    def _rows(self, schema: Table, condition: pc.Expression | None) -> pd.DataFrame:
-        if schema.name not in self._versions():
+    def _rows(
+        self, schema: Table, versions: Mapping[str, int], condition: pc.Expression | None
+    ) -> pd.DataFrame:
+        if schema.name not in versions:
             return schema.coerce(pd.DataFrame({name: [] for name in schema.required}))
-        return schema.coerce(self._open(schema.name).to_pyarrow_table(filters=condition).to_pandas())
+        delta = DeltaTable(self.root / schema.name, version=versions[schema.name])
+        return schema.coerce(delta.to_pyarrow_table(filters=condition).to_pandas())
 
 
 def _span(batch: pd.DataFrame) -> pc.Expression | None:

@@ -107,6 +107,27 @@ def test_a_reader_sees_whole_batches_only_while_one_is_written(tmp_path):
     assert len(Lake(tmp_path).read("sell_in")) == 3
 
 
+def test_as_of_shows_every_table_as_the_same_batch_left_it(tmp_path):
+    lake = Lake(tmp_path)
+    both = {"sell_in": sell_in(1.0), "stock": sell_in(1.0).rename(columns={"qty_sell_in": "qty_on_hand"})}
+    lake.merge(both, source="a")
+
+    def names():
+        yield "sell_in"
+        lake.merge({name: frame.assign(dealer_id="D2") for name, frame in both.items()}, source="b")
+        yield "stock"
+
+    assert [len(frame) for frame in lake.as_of("2018-01-01", names()).values()] == [3, 3]
+
+
+def test_tables_whose_journal_was_lost_are_still_there(tmp_path):
+    Lake(tmp_path).merge({"sell_in": sell_in(1.0)}, source="a")
+    (tmp_path / "_journal.json").unlink()
+    lake = Lake(tmp_path)
+    assert (lake.tables(), len(lake.read("sell_in"))) == (["sell_in"], 3)
+    assert not lake.merge({"sell_in": sell_in(1.0)}, source="a").changed
+
+
 def test_a_second_writer_waits_and_then_says_so(tmp_path):
     with Journal(tmp_path).lock(1), pytest.raises(LakeBusy, match=r"0\.1 s"):
         Lake(tmp_path, wait_s=0.1).merge({"sell_in": sell_in(1.0)}, source="a")

