@@ -39,7 +39,10 @@ from features.tables import Fault, Known, coerce
 
 @dataclass(frozen=True)
 class Intake:
-    """What came in: good rows as tables, all faults, and the bad rows with their reasons."""
+    """What came in: good rows as tables, all faults, and the bad rows with their reasons.
+
+    `profile` is the one that was used: generic's says which columns and which frequency it found.
+    """
 
     profile: Profile
     tables: dict[str, pd.DataFrame]
@@ -80,14 +83,13 @@ def read(
     moment = as_of or pd.Timestamp.now("UTC").tz_localize(None)
     parts, notes = _parts(profile, [Path(file) for file in files] or default_files(profile))
     n_rows = sum(len(sheet.rows) for _, sheet in parts)
+    profile = profile if profile.format == "tables" else parts[0][0]
     if found := missing(parts) or empty(parts):
         return Intake(profile, {}, found, quarantined(parts, found), n_rows, notes)
     tables, found = _sifted(parts, known or {}, moment)
     if profile.gaps == "zero" and "sell_in" in tables:
         delay = pd.Timedelta(days=profile.publication_delay_days)
-        tables["sell_in"] = coerce(
-            "sell_in", with_zeros(tables["sell_in"], parts[0][0].frequency or "M", delay)
-        )
+        tables["sell_in"] = coerce("sell_in", with_zeros(tables["sell_in"], profile.frequency or "M", delay))
     return Intake(profile, tables, found, quarantined(parts, found), n_rows, notes)
 
 
