@@ -71,7 +71,7 @@ class _Grid:
 
     def fill(self, table: pd.DataFrame, column: str, width: int, *, add: bool = False) -> Array:
         """One column as an array; NaN where the table has no row. `add` sums documents of a period."""
-        rows, steps = self._place(table, width)
+        rows, steps = self._place(table)
         keep = (rows >= 0) & (steps >= 0) & (steps < width)
         values = table[column].to_numpy(dtype=float)[keep]
         out = np.full((len(self._index), width), np.nan)
@@ -105,10 +105,10 @@ class _Grid:
         filled = carry_forward(filled[:, ::-1])[:, ::-1] if is_price(layer) else np.nan_to_num(filled)
         return np.where(on_record, filled, np.nan)
 
-    def _place(self, table: pd.DataFrame, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _place(self, table: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         rows = self._index.get_indexer(pd.MultiIndex.from_frame(table[KEYS].astype(str)))
         steps = self._freq.position(self._freq.floor(table["period_start"]), self._first)
-        return rows.astype(np.intp), steps.to_numpy(dtype=np.intp)
+        return np.asarray(rows, dtype=np.intp), np.asarray(steps, dtype=np.intp)
 
 
 def _position(freq: Frequency, start: pd.Timestamp, first: pd.Timestamp) -> int:

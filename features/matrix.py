@@ -128,9 +128,9 @@ def _intermittency(panel: Panel) -> Columns:
 
 def _hierarchy(panel: Panel, horizon: int, setting: Setting) -> Columns:
     groups, season = setting.groups, panel.freq.season
-    out: Columns = {
-        f"code_{c}": codes(panel.static, c, setting.vocabulary)[:, None] for c in setting.vocabulary
-    }
+    out: Columns = {}
+    for column in setting.vocabulary:
+        out[f"code_{column}"] = 1.0 * codes(panel.static, column, setting.vocabulary)[:, None]
     for by in LEVELS:
         out[f"shape_{by}"] = groups.shape(panel, by, horizon=horizon)
         out[f"momentum_{by}"] = groups.momentum(panel, by, short=season // 4, long=season)[:, None]

@@ -37,6 +37,7 @@ def train(network: nn.Module, draw: Callable[[], Batch], *, steps: int, learning
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
         trainer.fit(_Lit(network, steps, learning_rate), DataLoader(_Drawn(draw, steps), batch_size=None))
 
 
@@ -54,7 +55,7 @@ class _Lit(lightning.LightningModule):
         self.network, self._steps, self._rate = network, steps, learning_rate
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
-        loss: Tensor = self.network.loss(batch)
+        loss: Tensor = self.network.loss(batch)  # type: ignore[operator]
         return loss
 
     def configure_optimizers(self) -> Any:

@@ -8,12 +8,15 @@ Errors: TooFewRows (no sales, or too short a history), RegistryError (the store)
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from features.frequency import frequency, infer
+from features.errors import TooFewRows
+from features.frequency import infer
 from features.gather import gather
 from features.lake import Lake
 from features.panel import Panel
@@ -24,6 +27,7 @@ from training.progress import steps
 from training.recipes import demand
 from training.recipes.demand import DemandConfig
 from training.report import write_report
+from training.scorecard import STACK, SUMS, Evidence
 from training.track import Run, tracked
 
 
@@ -37,37 +41,23 @@ class Trained:
     table: pd.DataFrame  # metrics, one row a method
 
     def __str__(self) -> str:
-        return (
-            f"demand version {self.version} is registered (data {self.data_version}); it is not yet released."
-        )
+        return f"demand version {self.version} is registered (data {self.data_version}); not yet released."
 
 
 def train_demand(lake: Lake, registry: Registry, config: DemandConfig, *, show: bool = True) -> Trained:
     """Backtest, fit on everything, register."""
-    data_version = lake.version()
-    panel = from_lake(lake, config)
-    horizon = config.horizon[panel.freq.letter]
-    settings = config.model_dump(mode="json")
-    store = {"root": registry.root, "uri": registry.uri}
-    with tracked("demand", config=settings, data_version=data_version, **store) as run:
-        past = demand.rehearsals(panel, horizon, config)
-        ends = demand.cutoffs(past, config, config.windows)
-        with steps(len(past.needed([*ends, panel.t])), "Training", show=show) as tick:
-            past.prepare([*ends, panel.t], workers=config.workers, tick=tick)
+    data_version, panel = lake.version(), from_lake(lake, config)
+    past = demand.rehearsals(panel, config.horizon[panel.freq.letter], config)
+    ends = [*demand.cutoffs(past, config, config.windows), panel.t]
+    settings, store = config.model_dump(mode="json"), registry.uri
+    with tracked("demand", root=registry.root, uri=store, config=settings, data_version=data_version) as run:
+        with steps(len(past.needed(ends)), "Training", show=show) as tick:
+            past.prepare(ends, workers=config.workers, tick=tick)
         frame = demand.backtest(past, config, windows=config.windows)
         model = demand.fit(past, config)
-        table = _record(run, frame, panel, model.member_names_, data_version)
-        card = {
-            "backtest": run.frame(frame, "backtest"),
-            "planners": sorted(PLANNERS[panel.freq.letter]),
-            "data_version": data_version,
-            "cutoff": f"{panel.cutoff:%Y-%m-%d}",
-            "freq": panel.freq.letter,
-            "horizon": horizon,
-            "series": panel.n,
-            "members": list(model.member_names_),
-            "plans": list(model.plans_),
-        }
+        judged = evidence(frame, panel, model.member_names_)
+        table = _record(run, judged, panel, data_version)
+        card = _card(panel, judged, data_version) | {"backtest": run.frame(frame, "backtest")}
         version = run.register(model, card=card)
     return Trained(version=version, run_id=run.run_id, data_version=data_version, table=table)
 
@@ -75,47 +65,52 @@ def train_demand(lake: Lake, registry: Registry, config: DemandConfig, *, show: 
 def from_lake(lake: Lake, config: DemandConfig, moment: pd.Timestamp | None = None) -> Panel:
     """The demand panel as it was known at a moment (now)."""
     tables = lake.as_of(moment if moment is not None else pd.Timestamp.now("UTC"))
-    sales = tables.get("sell_in")
-    freq = infer(sales["period_start"]) if sales is not None else frequency("M")
-    return gather(tables, freq, gaps=config.gaps)
+    if "sell_in" not in tables or tables["sell_in"].empty:
+        raise TooFewRows("A demand panel (load sales with `qudao ingest`)", 1, 0)
+    return gather(tables, infer(tables["sell_in"]["period_start"]), gaps=config.gaps)
 
 
-def _record(
-    run: Run, frame: pd.DataFrame, panel: Panel, members: tuple[str, ...], data_version: str
-) -> pd.DataFrame:
-    planners = list(PLANNERS[panel.freq.letter])
-    table = leaderboard(frame, [*members, *planners], panel)
-    scores = table.set_index("method").stack()
-    run.metrics({f"{method}.{name}": float(value) for (method, name), value in scores.items()})
-    about = {
-        "data version": data_version,
-        "series": panel.n,
-        "plans known ahead": ", ".join(panel.plans) or "none",
-    }
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "report"
-        write_report(
-            frame,
-            out=out,
-            title="Demand backtest",
-            freq=panel.freq.letter,
-            about=about,
-            members=list(members),
-            planners=planners,
-            history=long_history(panel),
-        )
-        run.keep(out)
-    return table
+def evidence(frame: pd.DataFrame, panel: Panel, members: Sequence[str]) -> Evidence:
+    """What a report of this backtest is written from."""
+    freq = panel.freq.letter
+    planners = list(PLANNERS[freq])
+    return Evidence(
+        frame=frame, history=long_history(panel), freq=freq, members=list(members), planners=planners
+    )
 
 
-def leaderboard(frame: pd.DataFrame, methods: list[str], panel: Panel) -> pd.DataFrame:
+def leaderboard(judged: Evidence) -> pd.DataFrame:
     """Metrics of the stack (`mean`) and of each method; sums are over 3 months or 4 weeks."""
-    return score_frame(frame, ["mean", *methods], aggregate=3 if panel.freq.letter == "M" else 4)
+    methods = [STACK, *judged.members, *judged.planners]
+    return score_frame(judged.frame, methods, aggregate=SUMS[judged.freq])
 
 
 def long_history(panel: Panel) -> pd.DataFrame:
     """Observed units as the long table unique_id, ds, y."""
-    days = panel.periods()
-    wide = pd.DataFrame(panel.y, index=pd.Index(panel.ids, name="unique_id"), columns=days)
-    long = wide.stack().rename("y").reset_index()
-    return long.set_axis(["unique_id", "ds", "y"], axis=1)
+    ids, ds = np.repeat(panel.ids, panel.t), np.tile(panel.periods().to_numpy(), panel.n)
+    return pd.DataFrame({"unique_id": ids, "ds": ds, "y": panel.y.ravel()}).dropna(ignore_index=True)
+
+
+def _record(run: Run, judged: Evidence, panel: Panel, data_version: str) -> pd.DataFrame:
+    table = leaderboard(judged)
+    scores = table.melt("method", var_name="metric").dropna()
+    run.metrics(dict(zip(scores["method"] + "." + scores["metric"], scores["value"], strict=True)))
+    plans = ", ".join(panel.plans) or "none"
+    about = {"data version": data_version, "series": panel.n, "plans known ahead": plans}
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "report"
+        write_report(judged, out=out, title="Demand backtest", about=about)
+        run.keep(out)
+    return table
+
+
+def _card(panel: Panel, judged: Evidence, data_version: str) -> dict[str, object]:
+    return {
+        "planners": list(judged.planners),
+        "data_version": data_version,
+        "cutoff": f"{panel.cutoff:%Y-%m-%d}",
+        "freq": panel.freq.letter,
+        "series": panel.n,
+        "members": list(judged.members),
+        "plans": list(panel.plans),
+    }

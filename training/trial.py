@@ -25,12 +25,11 @@ from features.frequency import Frequency, frequency, infer
 from features.gather import gather
 from features.panel import Panel
 from features.sources import load_profile, read
-from models.demand.baselines import PLANNERS
 from training.progress import steps
 from training.recipes import demand
 from training.recipes.demand import DemandConfig
 from training.report import write_report
-from training.train import leaderboard, long_history
+from training.train import evidence, leaderboard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +48,6 @@ class Outcome:
     """What came out: the comparison table and the report's numbers."""
 
     frame: pd.DataFrame
-    members: tuple[str, ...]
-    planners: tuple[str, ...]
     table: pd.DataFrame  # metrics, one row a method
     report: dict[str, Any]
 
@@ -75,24 +72,14 @@ def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, ti
     with steps(len(past.needed(ends)), "Backtest", show=asked.show) as tick:
         past.prepare(ends, workers=config.workers, tick=tick)
     frame = demand.backtest(past, config, windows=asked.windows)
-    members, planners = tuple(config.members), tuple(PLANNERS[panel.freq.letter])
+    judged = evidence(frame, panel, config.members)
     about = _about(panel, config, asked, len(ends))
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "made"
-        report = write_report(
-            frame,
-            out=made,
-            title=title,
-            freq=panel.freq.letter,
-            about=about,
-            members=list(members),
-            planners=list(planners),
-            history=long_history(panel),
-        )
+        report = write_report(judged, out=made, title=title, about=about)
         frame.to_parquet(made / "forecasts.parquet", index=False)
         shutil.copytree(made, out, dirs_exist_ok=True)
-    table = leaderboard(frame, [*members, *planners], panel)
-    return Outcome(frame=frame, members=members, planners=planners, table=table, report=report)
+    return Outcome(frame=frame, table=leaderboard(judged), report=report)
 
 
 def _rhythm(sales: pd.DataFrame, letter: str | None) -> Frequency:

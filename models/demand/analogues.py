@@ -67,7 +67,7 @@ class Analogues:
         own = np.nan_to_num(window_mean(panel.y, panel.freq.season))
         share = count / (count + self.pull_periods)
         guess = share * own + (1 - share) * np.exp(self._log_size(panel))
-        return np.repeat(guess[:, None], horizon, axis=1)
+        return np.asarray(np.repeat(guess[:, None], horizon, axis=1))
 
     def quantiles(self, mean: Array) -> Array:
         """Units at LEVELS around a guess, [n, h, k]."""

@@ -46,7 +46,7 @@ class GateNetwork(nn.Module):
 
     def __init__(self, shape: Shape, *, levels: tuple[float, ...], hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        self.levels = levels
         self.middle = min(range(len(levels)), key=lambda j: abs(levels[j] - 0.5))
         self.embeddings = nn.ModuleList(
             nn.Embedding(count + 1, _EMBEDDING) for count in shape.names
@@ -81,9 +81,11 @@ class GateNetwork(nn.Module):
         error = batch["y"].unsqueeze(2) - self(batch)  # [b, h, k]
         seen = torch.isfinite(error)
         error = torch.where(seen, error, torch.zeros_like(error))
-        pinball = torch.maximum(self.levels * error, (self.levels - 1) * error)
+        levels = torch.tensor(self.levels)
+        pinball = torch.maximum(levels * error, (levels - 1) * error)
         each = pinball.mean(dim=2) + pinball[:, :, self.middle]
-        return (each * batch["weight"].unsqueeze(1)).sum() / seen[:, :, 0].sum().clamp(min=1)
+        loss: Tensor = each.sum() / seen[:, :, 0].sum().clamp(min=1)
+        return loss
 
     def _static(self, codes: Tensor, horizon: int) -> Tensor:
         parts = [e(codes[:, j]) for j, e in enumerate(self.embeddings)]

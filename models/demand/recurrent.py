@@ -133,4 +133,4 @@ class _Drawer:
 
     def __call__(self) -> Batch:
         rows = torch.multinomial(self._chance, self._batch, replacement=True, generator=self._rng)
-        return {k: v[rows] for k, v in self._windows.items()} | {"weight": torch.ones(self._batch)}
+        return {name: values[rows] for name, values in self._windows.items()}

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.panel import Panel
 from models.demand.boosted import Boosted
-from models.demand.croston import tsb
 from models.demand.ets import ets
 from models.demand.members import Local, Member
 from models.demand.model import DemandModel
@@ -30,7 +29,7 @@ from training.progress import Tick, silent
 from training.rehearsal import Rehearsals
 from training.split import rolling
 
-Name = Literal["boosted", "lstm", "ets", "theta", "croston"]
+Name = Literal["boosted", "lstm", "ets", "theta"]
 Letter = Literal["M", "W"]
 CONFIG = Path(__file__).parents[2] / "configs" / "demand.yaml"
 
@@ -48,7 +47,7 @@ class DemandConfig(BaseModel):
     horizon: dict[Letter, int] = {"M": 3, "W": 13}
     replays: dict[Letter, int] = {"M": 5, "W": 4}
     windows: int = Field(default=3, ge=1)
-    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta", "croston")
+    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta")
     country: str | None = None
     delay: int = Field(default=0, ge=0)
     gaps: Literal["missing", "zero"] = "missing"
@@ -101,7 +100,7 @@ def _member(name: Name, config: DemandConfig) -> Member:
         return Boosted(country=config.country, seed=config.seed, **_options(config.boosted))
     if name == "lstm":
         return Recurrent(loop=train, seed=config.seed, **_options(config.lstm))
-    return Local({"ets": ets, "theta": theta, "croston": tsb}[name])
+    return Local({"ets": ets, "theta": theta}[name])
 
 
 def _options(settings: Settings) -> dict[str, Any]:
