@@ -130,7 +130,8 @@ def _hierarchy(panel: Panel, horizon: int, setting: Setting) -> Columns:
     groups, season = setting.groups, panel.freq.season
     out: Columns = {}
     for column in setting.vocabulary:
-        out[f"code_{column}"] = 1.0 * codes(panel.static, column, setting.vocabulary)[:, None]
+        number = codes(panel.static, column, setting.vocabulary)[:, None]
+        out[f"code_{column}"] = np.asarray(number, dtype=np.float64)
     for by in LEVELS:
         out[f"shape_{by}"] = groups.shape(panel, by, horizon=horizon)
         out[f"momentum_{by}"] = groups.momentum(panel, by, short=season // 4, long=season)[:, None]

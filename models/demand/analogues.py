@@ -76,4 +76,4 @@ class Analogues:
     def _log_size(self, panel: Panel) -> Array:
         product = panel.static["sku_id"].astype(str).map(self.product_).fillna(self.overall_)
         dealer = panel.static["dealer_id"].astype(str).map(self.dealer_).fillna(0.0)
-        return (product + dealer).to_numpy(dtype=float)
+        return np.asarray((product + dealer).to_numpy(), dtype=np.float64)

@@ -74,7 +74,8 @@ class GateNetwork(nn.Module):
         share = self.gate(described).masked_fill(silent, -1e4).softmax(dim=2)  # [b, h, c]
         factor = torch.exp(_MOST_CORRECTION * torch.tanh(self.correction(described)))  # [b, h, 1]
         middle = (share * told).sum(dim=2, keepdim=True) * factor
-        return self._around(middle, self.spread(described))
+        quantiles: Tensor = self._around(middle, self.spread(described))
+        return quantiles
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean pinball loss over levels, steps and the windows' observed truths, the middle counted more."""
@@ -90,7 +91,8 @@ class GateNetwork(nn.Module):
     def _static(self, codes: Tensor, horizon: int) -> Tensor:
         parts = [e(codes[:, j]) for j, e in enumerate(self.embeddings)]
         told = torch.cat(parts, dim=1) if parts else codes.new_zeros((len(codes), 0), dtype=torch.float)
-        return self.dropout(told).unsqueeze(1).expand(-1, horizon, -1)
+        kept: Tensor = self.dropout(told)
+        return kept.unsqueeze(1).expand(-1, horizon, -1)
 
     def _around(self, middle: Tensor, raw: Tensor) -> Tensor:
         """Quantiles from the middle outwards, [b, h, k]: factors up, shares down, so never negative."""

@@ -78,7 +78,7 @@ class Spread:
         x, error = clues.design()[seen], (y - clues.mean)[seen]
         size = np.broadcast_to(clues.level[:, None], y.shape)[seen]
         target = np.log(np.abs(error) / size + _FLOOR)
-        self.beta_ = np.linalg.solve(x.T @ x + self.ridge * np.eye(x.shape[1]), x.T @ target)
+        self.beta_ = np.asarray(np.linalg.solve(x.T @ x + self.ridge * np.eye(x.shape[1]), x.T @ target))
         score = error / self._size(clues)[seen]
         self.pooled_ = self._ranks(score)
         names = np.broadcast_to(segment[:, None], y.shape)[seen]
@@ -91,18 +91,19 @@ class Spread:
 
     def quantiles(self, clues: Clues, segment: Labels) -> Array:
         """Units at each level, [n, h, k]: ascending, never negative."""
-        if self.beta_ is None:
-            raise NotFitted(self)
+        size = self._size(clues)
         score = np.stack([self.scores_.get(s, self.pooled_) for s in segment])  # [n, k]
-        raw = clues.mean[..., None] + self._size(clues)[..., None] * score[:, None, :]
+        raw = clues.mean[..., None] + size[..., None] * score[:, None, :]
         return np.maximum(np.maximum.accumulate(raw, axis=2), 0.0)
 
     def _size(self, clues: Clues) -> Array:
         """Expected log-size of an error, as units, [n, h]."""
+        if self.beta_ is None:
+            raise NotFitted(self)
         return np.asarray(np.exp(clues.design() @ self.beta_) * clues.level[:, None])
 
     def _ranks(self, score: Array) -> Array:
         """Order statistics with the finite-sample step: outwards from the middle."""
         ordered, n = np.sort(score), len(score)
         ranks = [math.floor((n + 1) * p) if p < 0.5 else math.ceil((n + 1) * p) for p in self.levels]
-        return ordered[np.clip(ranks, 1, n) - 1]
+        return np.asarray(ordered[np.clip(ranks, 1, n) - 1])
