@@ -15,7 +15,7 @@ from features.errors import ChannelError
 from features.frequency import Frequency, frequency
 from features.lake import Lake
 from features.panel import Panel
-from models.registry import Registry
+from models.registry import Loaded, Registry
 from serving.batch import BatchReport, Job, Progress, score
 from serving.rooms.plans import Missing
 from serving.snapshot import panel_at
@@ -36,7 +36,7 @@ def score_as_of(
 ) -> BatchReport:
     """Forecast every series known at the end of the period `as_of`."""
     loaded = registry.load("demand")
-    panel = _panel(lake, loaded.model, asked.as_of)
+    panel = _panel(lake, loaded, asked.as_of)
     job = Job(
         model=loaded.model,
         version=loaded.version,
@@ -47,10 +47,10 @@ def score_as_of(
     return score(job, panel, out=asked.out, on_chunk=on_chunk)
 
 
-def _panel(lake: Lake, model: object, as_of: str) -> Panel:
-    freq = frequency(model.freq_)  # type: ignore[attr-defined]
+def _panel(lake: Lake, loaded: Loaded, as_of: str) -> Panel:
+    freq = frequency(loaded.model.freq_)
     last = period(as_of, freq)
-    panel = panel_at(lake, model, freq.shift(last, 1))  # type: ignore[arg-type]
+    panel = panel_at(lake, loaded.model, freq.shift(last, 1), loaded.card)
     if panel is None or panel.first > last:
         raise ChannelError(f"Nothing was on record at the end of {as_of}; load sales first (qudao ingest).")
     return panel.at(min(panel.position(last), panel.t))

@@ -94,7 +94,7 @@ class NotUnderstood(Problem):
 
 class NotKnown(Problem):
     status, kind = HTTPStatus.UNAUTHORIZED, "no-key"
-    next_step = "Send a valid key as `Authorization: Bearer KEY`; an admin makes one with `qudao key create`."
+    next_step = "Send `Authorization: Bearer KEY`; an admin makes a key with `qudao key create NAME ROLE`."
 
 
 class NotAllowed(Problem):

@@ -34,7 +34,9 @@ def serve(settings: Settings, *, say: Callable[[str], None] = print) -> int:
     process = subprocess.Popen(command(settings), env=environment(settings, os.environ))  # noqa: S603 - our own
     before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
-        say(_greeting(settings, ready=_wait(settings, process)))
+        ready = _wait(settings, process)
+        if process.poll() is None:
+            say(_greeting(settings, ready=ready))
         return process.wait()
     except KeyboardInterrupt:  # the workers share the terminal and were interrupted too
         return process.wait()
@@ -89,7 +91,7 @@ def _greeting(settings: Settings, *, ready: bool) -> str:
     return "\n".join(
         [
             f"Qudao answers at {url}; docs: {url}/docs",
-            "A key: qudao key create me --role planner",
+            "A key: qudao key create me planner",
             f"  curl -H 'Authorization: Bearer KEY' {url}/v1/models",
         ]
     )

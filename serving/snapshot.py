@@ -104,19 +104,21 @@ class DemandSource:
             model=loaded.model,
             card=loaded.card,
             trained_at=_moment(versions[loaded.version]),
-            panel=panel_at(self._lake, loaded.model, pd.Timestamp.now("UTC")),
+            panel=panel_at(self._lake, loaded.model, pd.Timestamp.now("UTC"), loaded.card),
             data_version=data_version,
         )
 
 
-def panel_at(lake: "Lake", model: Forecaster, moment: pd.Timestamp) -> Panel | None:
-    """The panel in a model's rhythm as it was known at a moment; None without sell-in."""
+def panel_at(
+    lake: "Lake", model: Forecaster, moment: pd.Timestamp, card: Mapping[str, Any] | None = None
+) -> Panel | None:
+    """The panel as it was known at a moment, gathered as for the training; None without sell-in."""
     from features.gather import gather
 
     tables = lake.as_of(moment)
     if "sell_in" not in tables or tables["sell_in"].empty:
         return None
-    return gather(tables, frequency(model.freq_))
+    return gather(tables, frequency(model.freq_), gaps=(card or {}).get("gaps", "missing"))
 
 
 class Shelf:

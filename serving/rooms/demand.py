@@ -25,7 +25,7 @@ from features.panel import MissingPlans, Panel, series_ids
 from models.demand.forecast import LEVELS, Forecast, column
 from models.errors import UnknownLevel
 from serving.errors import Fault, NotFound, Problem, Wrong, wrong
-from serving.rooms.history import STRICT, Key, Observation, Plan, Series, pairs, panel_of
+from serving.rooms.history import STRICT, Key, Observation, Series, Values, Wanted, pairs, panel_of
 from serving.rooms.periods import Period, written
 from serving.rooms.plans import Missing, ready
 from serving.snapshot import Forecaster, Snapshot
@@ -131,7 +131,7 @@ class Response(BaseModel):
     forecasts: list[SeriesForecast]
 
 
-FIELDS = frozenset(f for m in (Request, Series, Observation, Plan) for f in m.model_fields)
+FIELDS = frozenset(f for m in (Request, Series, Observation, Values) for f in m.model_fields)
 
 
 def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response:
@@ -171,14 +171,10 @@ def _panel(request: Request, snapshot: Snapshot, horizon: int) -> Panel:
     if request.keys:
         return _by_keys(request.keys, snapshot)
     model, known = snapshot.model, snapshot.panel
-    return panel_of(
-        request.series or [],
-        frequency(model.freq_),
-        plans=model.plans_,
-        horizon=horizon,
-        cutoff=request.cutoff,
-        first=None if known is None else known.first,
-    )
+    signals = () if known is None else tuple(known.signals)
+    wanted = Wanted(freq=frequency(model.freq_), plans=model.plans_, signals=signals, horizon=horizon)
+    first = None if known is None else known.first
+    return panel_of(request.series or [], wanted, cutoff=request.cutoff, first=first)
 
 
 def _by_keys(keys: Sequence[Key], snapshot: Snapshot) -> Panel:

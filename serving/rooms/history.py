@@ -7,8 +7,8 @@ all histories end with the same period, or the caller names the `cutoff`.
 Errors: serving.errors.Wrong with the path of the field: a period that is none, twice the
 same period or series, a history that ends elsewhere, a plan that the model does not use.
 
-Shapes: n series, t periods; `first` can be set earlier than any history, which adds
-leading periods without a record.
+Shapes: n series, t periods. The panel starts with the longest history, with `first`, or
+three years before the cutoff, whichever is earliest; periods without a record are NaN.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ from serving.rooms.periods import Period, expected, starts, written
 
 MOST_UNITS = 1e9
 _MOST_PERIODS = 1_200  # between the first and the last: 100 years of months, 23 of weeks
+_LEAST_YEARS = 3  # a panel is at least this long, so that a short history looks like a young series
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Ids = NDArray[np.intp]
@@ -66,8 +67,8 @@ class Observation(BaseModel):
     units: Annotated[FiniteFloat, Field(ge=0, lt=MOST_UNITS, examples=[129.5])]
 
 
-class Plan(BaseModel):
-    """Prices and promotions of one period, past or future; every other key is a plan's name."""
+class Values(BaseModel):
+    """Named numbers of one period: every key besides `period` is the name of a plan or a signal."""
 
     model_config = STRICT | {
         "extra": "allow",
@@ -84,12 +85,25 @@ class Series(Key):
     history: Annotated[list[Observation], FailFast(), Field(min_length=1, max_length=_MOST_PERIODS)] = Field(
         description="Observed periods in any order; one left out is unknown, not zero."
     )
-    plans: Annotated[list[Plan], FailFast(), Field(max_length=_MOST_PERIODS)] = Field(
+    plans: Annotated[list[Values], FailFast(), Field(max_length=_MOST_PERIODS)] = Field(
         default_factory=list, description="Prices and promotions, of observed and of coming periods."
+    )
+    signals: Annotated[list[Values], FailFast(), Field(max_length=_MOST_PERIODS)] = Field(
+        default_factory=list, description="Weather, market volume: known only afterwards, optional."
     )
     attributes: dict[Name, Name | FiniteFloat | None] = Field(
         default_factory=dict, description="What is known of the dealer and the product, such as its category."
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the model that is asked uses, and how far ahead it is asked."""
+
+    freq: Frequency
+    plans: tuple[str, ...]
+    signals: tuple[str, ...]
+    horizon: int
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,7 @@ class _Entries:
     series: Ids
     number: Ids
     day: "pd.Series[pd.Timestamp]"
+    values: Sequence[BaseModel]
 
     def refuse(self, wrongs: "pd.Series[bool]", detail: str, next_step: str | None = None) -> None:
         """Refuse the call when any entry is wrong; names the first."""
@@ -109,25 +124,20 @@ class _Entries:
 
 
 def panel_of(
-    series: Sequence[Series],
-    freq: Frequency,
-    *,
-    plans: Sequence[str],
-    horizon: int,
-    cutoff: str | None = None,
-    first: pd.Timestamp | None = None,
+    series: Sequence[Series], wanted: Wanted, *, cutoff: str | None = None, first: pd.Timestamp | None = None
 ) -> Panel:
-    """The series of a request as a panel that ends with the cutoff; plans reach `horizon` further."""
-    static = _static(series)
+    """The series of a request as a panel that ends with the cutoff; plans reach the horizon."""
+    static, freq = _static(series), wanted.freq
     past = _entries(series, "history", freq)
-    start = past.day.min() if first is None else min(first, past.day.min())
     end = _cutoff(past, freq, cutoff)
+    start = min(past.day.min(), first or end, freq.shift(end, -_LEAST_YEARS * freq.season))
     t = _between(start, end, freq) + 1
     y = np.full((len(series), t), np.nan)
-    column = freq.position(past.day, start).to_numpy()
-    y[past.series, column] = [o.units for s in series for o in s.history]
-    known = _plans(series, freq, plans, start=start, width=t + horizon)
-    return Panel(static=static, first=start, freq=freq, y=y, plans=known)
+    y[past.series, freq.position(past.day, start).to_numpy()] = [o.units for s in series for o in s.history]
+    grid = _Grid(freq, start, len(series))
+    plans = grid.layers(_entries(series, "plans", freq), wanted.plans, t + wanted.horizon)
+    signals = grid.layers(_entries(series, "signals", freq), wanted.signals, t)
+    return Panel(static=static, first=start, freq=freq, y=y, plans=plans, signals=signals)
 
 
 def pairs(keys: Sequence[Key]) -> pd.DataFrame:
@@ -145,11 +155,12 @@ def _static(series: Sequence[Series]) -> pd.DataFrame:
 
 
 def _entries(series: Sequence[Series], name: str, freq: Frequency) -> _Entries:
-    entries: list[list[Observation] | list[Plan]] = [getattr(s, name) for s in series]
-    counts = [len(each) for each in entries]
-    day = starts([entry.period for each in entries for entry in each], freq)
-    owner = np.repeat(np.arange(len(series)), counts)
-    found = _Entries(name, owner, np.concatenate([np.arange(count) for count in counts]), day)
+    each: list[list[Observation] | list[Values]] = [getattr(s, name) for s in series]
+    flat = [entry for entries in each for entry in entries]
+    day = starts([entry.period for entry in flat], freq)
+    owner = np.repeat(np.arange(len(series)), [len(entries) for entries in each])
+    number = np.concatenate([np.arange(len(entries)) for entries in each])
+    found = _Entries(name, owner, number, day, flat)
     found.refuse(day.isna(), f"should be {expected(freq)}.")
     found.refuse(pd.DataFrame({"series": owner, "day": day}).duplicated(), "the same period stands twice.")
     return found
@@ -178,19 +189,24 @@ def _between(start: pd.Timestamp, end: pd.Timestamp, freq: Frequency) -> int:
     return periods
 
 
-def _plans(
-    series: Sequence[Series], freq: Frequency, names: Sequence[str], *, start: pd.Timestamp, width: int
-) -> dict[str, Array]:
-    entries = _entries(series, "plans", freq)
-    given: list[dict[str, float]] = [plan.model_extra or {} for s in series for plan in s.plans]
-    unknown = pd.Series([not values.keys() <= set(names) for values in given], dtype=bool)
-    use = f"The model uses the plans {', '.join(names)}." if names else "The model uses no plans."
-    entries.refuse(unknown, "holds a plan that the model does not use.", use)
-    column = freq.position(entries.day, start).to_numpy(dtype=np.intp)
-    used = (column >= 0) & (column < width)
-    out = {}
-    for name in names:
-        out[name] = np.full((len(series), width), np.nan)
-        values = np.array([v.get(name, np.nan) for v in given], dtype=float)
-        out[name][entries.series[used], column[used]] = values[used]
-    return out
+@dataclass(frozen=True)
+class _Grid:
+    """Where entries belong: n series from the period `start` on."""
+
+    freq: Frequency
+    start: pd.Timestamp
+    n: int
+
+    def layers(self, entries: _Entries, names: Sequence[str], width: int) -> dict[str, Array]:
+        """One array [n, width] a name; NaN where nothing was given."""
+        given = [value.model_extra or {} for value in entries.values]
+        unknown = pd.Series([not value.keys() <= set(names) for value in given], dtype=bool)
+        use = f"{entries.name.capitalize()} that the model uses: {', '.join(names) or 'none'}."
+        entries.refuse(unknown, f"{entries.name} that the model does not use.", use)
+        column = self.freq.position(entries.day, self.start).to_numpy(dtype=np.intp)
+        inside = (column >= 0) & (column < width)
+        out = {name: np.full((self.n, width), np.nan) for name in names}
+        for name, layer in out.items():
+            numbers = np.array([value.get(name, np.nan) for value in given], dtype=float)
+            layer[entries.series[inside], column[inside]] = numbers[inside]
+        return out

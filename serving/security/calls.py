@@ -1,6 +1,7 @@
 """Calls: how many are in hand, and how long each may take.
 
-A call that runs out of time is abandoned, but a model cannot be stopped in mid-sum: its
+A call that runs out of time is answered and abandoned, not cancelled: a model cannot be
+stopped in mid-sum, and asyncio would forget the thread and start another beside it. Its
 place is free again only when it has really ended, so abandoned work cannot pile up.
 
 Errors: TooSlow (504), NotReady (503, kind "busy").
@@ -31,7 +32,6 @@ class Calls:
         task.add_done_callback(self._ended)
         done, _ = await asyncio.wait({task}, timeout=self.timeout_seconds)
         if not done:
-            task.cancel()
             raise TooSlow(f"No answer within {self.timeout_seconds:g} seconds.")
         task.result()
 

@@ -1,9 +1,10 @@
-"""The real service in a process of its own, for tests that speak HTTP to it."""
+"""The real service, started as `qudao serve` starts it, for tests that speak HTTP to it."""
 
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +14,15 @@ from typing import Any
 import httpx
 
 from models.registry import Registry
-from serving.launch import command, environment
+from serving.launch import environment
 from serving.security.keys import Keyring
 from serving.settings import Role, Settings
+
+SERVE = """
+from serving.launch import serve
+from serving.settings import Settings
+raise SystemExit(serve(Settings.load(), say=lambda text: print(text, flush=True)))
+"""
 
 
 @dataclass
@@ -31,11 +38,11 @@ class Live:
         self.log = self.home / "service.log"
 
     def start(self) -> "Live":
-        own = {"BENTOML_HOME": str(self.home / "bentoml"), "PYTHONWARNINGS": "ignore"}
+        own = {"BENTOML_HOME": str(self.home / "bentoml")}
         env = environment(self.settings, os.environ) | own
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command(self.settings), env=env, cwd=self.home, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-c", SERVE], env=env, cwd=self.home, stdout=log, stderr=subprocess.STDOUT
             )
         wait(lambda: self._alive(), seconds=60)
         return self
@@ -44,6 +51,10 @@ class Live:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(wait_seconds)
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def client(self, role: Role = "planner", **options: Any) -> httpx.Client:
         """A client with a fresh key."""

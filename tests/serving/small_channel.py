@@ -8,10 +8,10 @@ FIRST = "2014-06-01"
 WITHOUT_FUTURE = "D11"  # this dealer's prices end with the last observed month
 
 
-def tables(*, seed: int = 0, months: int = MONTHS) -> dict[str, pd.DataFrame]:
+def tables(*, months: int = MONTHS) -> dict[str, pd.DataFrame]:
     """dealers, products, sell_in, prices and promotions; plans reach three months further."""
-    rng = np.random.default_rng(seed)
-    grid = _grid(months + AHEAD)
+    rng = np.random.default_rng(0)
+    grid = _grid(MONTHS + AHEAD)
     price = 100 + 10 * rng.random(len(grid))
     depth = np.where(rng.random(len(grid)) < 0.2, 0.15, 0.0)
     month = grid["period_start"].dt.month
@@ -19,7 +19,8 @@ def tables(*, seed: int = 0, months: int = MONTHS) -> dict[str, pd.DataFrame]:
     qty = rng.poisson(usual * (1 + 2 * depth)).astype(float)
     known = grid.assign(known_at=grid["period_start"] - pd.DateOffset(months=3))
     past = grid["period_start"] < grid["period_start"].min() + pd.DateOffset(months=months)
-    planned = past | (grid["dealer_id"] != WITHOUT_FUTURE)
+    planned = grid["period_start"] < grid["period_start"].min() + pd.DateOffset(months=months + AHEAD)
+    planned &= past | (grid["dealer_id"] != WITHOUT_FUTURE)
     sold = grid.assign(qty_sell_in=qty, known_at=grid["period_start"] + pd.DateOffset(months=1))
     start = pd.Timestamp(FIRST)
     dealers = pd.DataFrame({"dealer_id": _names("D", DEALERS), "tier": "A", "known_at": start})

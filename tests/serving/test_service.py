@@ -6,7 +6,9 @@ import httpx
 import numpy as np
 import pytest
 
-from serving.batch import Job, score
+from features.lake import Lake
+from models.registry import Registry
+from serving.asof import Asked, score_as_of
 from serving.batch import read as read_batch
 from serving.errors import ProblemBody
 from serving.security.audit import Audit
@@ -99,11 +101,13 @@ def test_a_series_does_not_feel_the_others_of_its_call(planner, panel):
     assert single == joint
 
 
-def test_the_batch_file_equals_the_online_answer(planner, model, panel, all_keys, tmp_path):
-    job = Job(model=model, version="1", data_version="x", horizon=3)
-    score(job, panel.take(np.arange(len(all_keys))), out=tmp_path / "batch")
-    batch = read_batch(tmp_path / "batch").set_index(["unique_id", "ds"])
-    online = planner.post(PATH, json={"keys": all_keys}).json()["forecasts"]
+def test_the_batch_file_equals_the_online_answer(service, planner, panel, tmp_path):
+    lake, registry = Lake(service.settings.warehouse), Registry(root=service.home)
+    score_as_of(lake, registry, Asked(as_of="2017-09", out=tmp_path, missing_plans="carry"))
+    batch = read_batch(tmp_path).set_index(["unique_id", "ds"])
+    keys = [{"unique_id": key} for key in panel.ids]
+    online = planner.post(PATH, json={"keys": keys, "missing_plans": "carry"}).json()["forecasts"]
+    assert len(batch) == len(online) * 3
     for series in online:
         for period in series["periods"]:
             row = batch.loc[(series["unique_id"], f"{period['period']}-01")]
