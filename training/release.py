@@ -93,13 +93,27 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What became of one version at the gate."""
+    """What became of one version at the gate.
+
+    >>> print(Decision(room="demand", version="2", released=True, champion_before="1", reasons=("Better.",)))
+    Version 2 of demand answers from now on (until now: 1).
+      Better.
+    """
 
     room: str
     version: str
     released: bool
     champion_before: str | None
     reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        before = self.champion_before or "none"
+        now = (
+            f"answers from now on (until now: {before})"
+            if self.released
+            else f"is not released ({before} answers)"
+        )
+        return "\n  ".join((f"Version {self.version} of {self.room} {now}.", *self.reasons))
 
 
 def compare(
