@@ -9,6 +9,7 @@ import time
 
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
 from features.errors import BadRows, LakeBusy, UnknownTable
 from features.journal import Journal
@@ -94,6 +95,7 @@ def test_a_failure_in_the_second_table_undoes_the_first(tmp_path):
     stock = sell_in(1.0).rename(columns={"qty_sell_in": "qty_on_hand"})
     with pytest.raises(Exception, match=r"(?i)directory|exists|stock"):
         lake.merge({"sell_in": sell_in(2.0, dealer="D2"), "stock": stock}, source="b")
+    assert DeltaTable(tmp_path / "sell_in").count() == 3
     assert set(Lake(tmp_path).read("sell_in")["dealer_id"]) == {"D1"}
 
 
@@ -183,7 +185,8 @@ def test_kill_9_while_merging_never_leaves_half_a_batch(tmp_path, after_s):
     reported = _kill_while_merging(tmp_path, after_s)
     lake = Lake(tmp_path)
     counts = {name: len(lake.read(name)) for name in ("sell_in", "stock", "prices")}
-    assert len(set(counts.values())) == 1
+    assert {DeltaTable(tmp_path / name).count() for name in counts} == {counts["stock"]}
+    assert set(counts.values()) == {counts["stock"]}
     assert counts["stock"] // 2000 in (reported, reported + 1)
     stock = lake.read("stock").drop(columns="event_at").assign(dealer_id="after the crash")
     assert lake.merge({"stock": stock.head(1)}, source="go on").changed
@@ -201,3 +204,5 @@ def test_a_crash_after_any_table_restores_all_of_them(tmp_path, n_written):
     restored = Lake(tmp_path)
     assert (restored.tables(), restored.version()) == (["sell_in"], before)
     assert len(restored.read("sell_in")) == 3
+    assert DeltaTable(tmp_path / "sell_in").count() == 3  # as another reader of Delta sees it
+    assert not (tmp_path / "stock").exists()
