@@ -218,7 +218,7 @@ def demo(
         simulate(out=home / "channel")
     ingest("channel", [home / "channel" / "tables"])
     if not _has_champion():
-        train("demand")
+        train("demand", config=PROJECT / "configs" / "demo.yaml")
         release("demand", force=False)
     key = _keyring(ServingSettings.load()).create_key("demo", "planner")
     console.print(_what_to_click(port, key), markup=False, highlight=False)

@@ -53,6 +53,7 @@ class DemandModel:
     horizon_: int = field(default=0, init=False)
     levels_: tuple[float, ...] = field(default=LEVELS, init=False)
     plans_: tuple[str, ...] = field(default=(), init=False)
+    signals_: tuple[str, ...] = field(default=(), init=False)
     cutoff_: pd.Timestamp = field(init=False)
     stack_: Stack = field(init=False, repr=False)
     spread_: Spread = field(init=False, repr=False)
@@ -62,7 +63,8 @@ class DemandModel:
     def fit(self, panel: Panel, members: Mapping[str, Member], replay: Replay) -> Self:
         """Take members fitted on `panel`; learn their blend and its error from `replay`."""
         self.members_, self.freq_, self.cutoff_ = dict(members), panel.freq.letter, panel.cutoff
-        self.horizon_, self.plans_ = replay.truths[0].shape[1], tuple(panel.plans)
+        self.horizon_ = replay.truths[0].shape[1]
+        self.plans_, self.signals_ = tuple(panel.plans), tuple(panel.signals)
         self.segments_ = Segments().fit(panel.y, panel.freq.season)
         self.analogues_ = Analogues().fit(panel)
         season = panel.freq.season
@@ -108,10 +110,12 @@ class DemandModel:
         )
 
     def _ready(self, panel: Panel, steps: int) -> Panel:
-        """The panel with the plans of training, complete for the steps asked, carried beyond them."""
+        """The panel with the plans and signals of training; plans complete for the steps asked."""
         absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
         plans = {name: panel.plans.get(name, absent) for name in self.plans_}
-        return replace(panel, plans=plans).require_plans(steps).carry_plans(self.horizon_)
+        signals = {name: panel.signals.get(name, absent[:, : panel.t]) for name in self.signals_}
+        known = replace(panel, plans=plans, signals=signals)
+        return known.require_plans(steps).carry_plans(self.horizon_)
 
     def _honest(
         self, panel: Panel, mean: Array, quantiles: Array
