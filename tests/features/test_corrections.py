@@ -29,7 +29,7 @@ def rows(table):
     return sorted(zip(table["dealer_id"], ticks, tiers, strict=True), key=repr)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(batches=st.lists(ROWS, min_size=1, max_size=3))
 def test_history_grows_by_the_stated_rules_and_no_batch_counts_twice(batches):
     stored, slow = frame([]), []

@@ -27,7 +27,7 @@ def message(profile, file):
     return said
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(header=HEADERS, rows=st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), min_size=1, max_size=5))
 def test_no_cell_is_ever_in_a_message(tmp_path_factory, header, rows):
     file = tmp_path_factory.mktemp("secrets") / "a.csv"
