@@ -86,13 +86,22 @@ def ingest(
 
 
 @app.command()
-def train(room: Room, config: Settings = None, quiet: Quiet = False) -> None:
+def train(
+    room: Room,
+    config: Settings = None,
+    tune: Annotated[
+        int, typer.Option(help="Settings to try first, on cutoffs before the backtest.", min=0)
+    ] = 0,
+    quiet: Quiet = False,
+) -> None:
     """Backtest, fit on everything, register a version. The champion stays who it is."""
     _open(room)
     from training.recipes.demand import CONFIG, DemandConfig
     from training.train import train_demand
 
-    trained = train_demand(_lake(), _registry(), DemandConfig.read(config or CONFIG), show=not quiet)
+    trained = train_demand(
+        _lake(), _registry(), DemandConfig.read(config or CONFIG), trials=tune, show=not quiet
+    )
     console.print(_leaderboard(trained.table, "Backtest"))
     console.print(str(trained), markup=False)
     console.print("Next: qudao release demand")
@@ -218,7 +227,7 @@ def demo(
         simulate(out=home / "channel")
     ingest("channel", [home / "channel" / "tables"])
     if not _has_champion():
-        train("demand", config=PROJECT / "configs" / "demo.yaml")
+        train("demand", config=PROJECT / "configs" / "demo.yaml", tune=0, quiet=False)
         release("demand", force=False)
     key = _keyring(ServingSettings.load()).create_key("demo", "planner")
     console.print(_what_to_click(port, key), markup=False, highlight=False)

@@ -28,7 +28,8 @@ from training.recipes import demand
 from training.recipes.demand import DemandConfig
 from training.report import write_report
 from training.scorecard import STACK, SUMS, Evidence
-from training.track import Run, tracked
+from training.track import Run, code_version, tracked
+from training.tune import tune
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,12 @@ class Trained:
         return f"demand version {self.version} is registered (data {self.data_version}); not yet released."
 
 
-def train_demand(lake: Lake, registry: Registry, config: DemandConfig, *, show: bool = True) -> Trained:
-    """Backtest, fit on everything, register."""
+def train_demand(
+    lake: Lake, registry: Registry, config: DemandConfig, *, trials: int = 0, show: bool = True
+) -> Trained:
+    """Tune when `trials` are asked for, backtest, fit on everything, register."""
     data_version, panel = lake.version(), from_lake(lake, config)
+    config = _tuned(panel, config, trials, show=show) if trials else config
     past = demand.rehearsals(panel, config.horizon[panel.freq.letter], config)
     ends = [*demand.cutoffs(past, config, config.windows), panel.t]
     settings, store = config.model_dump(mode="json"), registry.uri
@@ -60,6 +64,16 @@ def train_demand(lake: Lake, registry: Registry, config: DemandConfig, *, show: 
         card = _card(panel, judged, data_version) | {"backtest": run.frame(frame, "backtest")}
         version = run.register(model, card=card)
     return Trained(version=version, run_id=run.run_id, data_version=data_version, table=table)
+
+
+def _tuned(panel: Panel, config: DemandConfig, trials: int, *, show: bool) -> DemandConfig:
+    """Settings searched on what lies before the backtest's first cutoff."""
+    horizon = config.horizon[panel.freq.letter] + config.delay
+    first = demand.cutoffs(demand.rehearsals(panel, horizon - config.delay, config), config, config.windows)[
+        0
+    ]
+    with steps(trials, "Tuning", show=show) as tick:
+        return tune(panel.at(first, ahead=horizon), horizon, config, trials=trials, tick=tick).config
 
 
 def from_lake(lake: Lake, config: DemandConfig, moment: pd.Timestamp | None = None) -> Panel:
@@ -96,7 +110,7 @@ def _record(run: Run, judged: Evidence, panel: Panel, data_version: str) -> pd.D
     scores = table.melt("method", var_name="metric").dropna()
     run.metrics(dict(zip(scores["method"] + "." + scores["metric"], scores["value"], strict=True)))
     plans = ", ".join(panel.plans) or "none"
-    about = {"data version": data_version, "series": panel.n, "plans known ahead": plans}
+    about = {"data_version": data_version, "code_version": code_version(), "series": panel.n, "plans": plans}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "report"
         write_report(judged, out=out, title="Demand backtest", about=about)

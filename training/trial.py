@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 from features.errors import ChannelError
-from features.frequency import Frequency, frequency, infer
+from features.frequency import frequency, infer
 from features.gather import gather
 from features.panel import Panel
 from features.sources import load_profile, read
@@ -29,6 +29,7 @@ from training.progress import steps
 from training.recipes import demand
 from training.recipes.demand import DemandConfig
 from training.report import write_report
+from training.track import code_version
 from training.train import evidence, leaderboard
 
 
@@ -82,18 +83,15 @@ def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, ti
     return Outcome(frame=frame, table=leaderboard(judged), report=report)
 
 
-def _rhythm(sales: pd.DataFrame, letter: str | None) -> Frequency:
-    return frequency(letter) if letter else infer(sales["period_start"])
-
-
 def _about(panel: Panel, config: DemandConfig, asked: Trial, windows: int) -> dict[str, Any]:
     return {
         "series": panel.n,
         f"{panel.freq.noun}s of history": panel.t,
         "cutoffs": windows,
         "periods ahead": asked.horizon,
-        "periods until sales are on record": config.delay,
-        "plans known ahead": ", ".join(panel.plans) or "none",
-        "data version": panel.fingerprint(),
+        "delay": config.delay,
+        "plans": ", ".join(panel.plans) or "none",
+        "data_version": panel.fingerprint(),
+        "code_version": code_version(),
         "settings": json.dumps(config.model_dump(mode="json")),
     }
