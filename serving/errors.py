@@ -140,7 +140,8 @@ class TooMany(Problem):
 class NotReady(Problem):
     status, kind = HTTPStatus.SERVICE_UNAVAILABLE, "nothing-loaded"
     next_step = (
-        "Run `qudao train demand`, then `qudao release demand`; the service loads the champion by itself."
+        "A released model is loaded within a minute. When there is none yet: "
+        "`qudao train demand`, then `qudao release demand`."
     )
 
 

@@ -21,6 +21,7 @@ Json = dict[str, Any]
 _ANY_READ = (401, 403, 404, 405, 429, 503)
 _ANY_CALL = (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503, 504)
 _REF = "#/components/schemas/"
+_FIRST = ("Request", "Key", "Series", "Observation", "Values", "Response", "SeriesForecast", "ForecastPeriod")
 
 
 def specification() -> Json:
@@ -61,8 +62,8 @@ def _paths() -> Json:
         "/v1/forecasts": {"post": forecasts},
         "/v1/models": {"get": models},
         "/metrics": {"get": _text("metrics", "Metrics for Prometheus", _ANY_READ)},
-        "/livez": {"get": _text("live", "Is the process alive?", ()) | {"security": []}},
-        "/readyz": {"get": _text("ready", "Is a model loaded?", (503,)) | {"security": []}},
+        "/livez": {"get": _text("live", "Whether the process is alive", ()) | {"security": []}},
+        "/readyz": {"get": _text("ready", "Whether a model is loaded", (503,)) | {"security": []}},
     }
 
 
@@ -72,7 +73,7 @@ def _body() -> Json:
 
 
 def _text(operation: str, summary: str, refusals: Sequence[int]) -> Json:
-    done = {"200": {"description": "Yes.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    done = {"200": {"description": "Plain text.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
     return {"operationId": operation, "summary": summary, "responses": done | _refusals(refusals)}
 
 
@@ -98,4 +99,5 @@ def _schemas() -> Json:
     models += [(ModelList, "serialization"), (ProblemBody, "serialization")]
     _, found = models_json_schema(models, ref_template=_REF + "{model}")  # type: ignore[arg-type]
     schemas: Json = found["$defs"]
-    return schemas
+    first = [name for name in _FIRST if name in schemas]
+    return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

@@ -134,7 +134,7 @@ class Shelf:
     def need(self) -> Snapshot:
         """The current snapshot."""
         if self.current is None:
-            raise NotReady("No model is loaded.")
+            raise NotReady("No model is loaded.", headers={"Retry-After": "5"})
         return self.current
 
     def refresh(self) -> bool:

@@ -46,15 +46,19 @@ function drawPaths(paths) {
     for (const [method, operation] of Object.entries(methods)) {
       const title = make("h3");
       title.append(make("span", method.toUpperCase() + " ", "method"), make("code", path));
+      const refused = Object.keys(operation.responses).filter((status) => status >= "400").join(", ");
       at("paths").append(title, make("p", `${operation.summary}. ${operation.description || ""}`));
-      at("paths").append(table(["status", "meaning"],
-        Object.entries(operation.responses).map(([status, r]) => [status, r.description])));
+      at("paths").append(make("p", `May be refused with ${refused}.`, "soft"));
     }
   }
 }
 
+function compact(text) {
+  try { return JSON.stringify(JSON.parse(text)); } catch { return text; }
+}
+
 function drawCurl() {
-  const body = at("body").value.replace(/\s+/g, " ").replaceAll("'", "'\\''");
+  const body = compact(at("body").value).replaceAll("'", "'\\''");
   at("curl").textContent =
     `curl ${location.origin}/v1/forecasts \\\n  -H "Authorization: Bearer $QUDAO_KEY" \\\n` +
     `  -H "Content-Type: application/json" \\\n  -d '${body}'`;

@@ -36,7 +36,7 @@ _DECIMALS = 6
 Level = Annotated[float, Field(ge=0.05, le=0.95)]
 
 BY_KEY: dict[str, JsonValue] = {
-    "keys": [{"dealer_id": "Agency_01", "sku_id": "SKU_01"}],
+    "keys": [{"dealer_id": "D001", "sku_id": "S001"}],
     "horizon": 3,
     "levels": [0.1, 0.5, 0.9],
     "missing_plans": "carry",
@@ -44,8 +44,8 @@ BY_KEY: dict[str, JsonValue] = {
 BY_HISTORY: dict[str, JsonValue] = {
     "series": [
         {
-            "dealer_id": "Agency_01",
-            "sku_id": "SKU_01",
+            "dealer_id": "D001",
+            "sku_id": "S001",
             "history": [{"period": f"2017-{m:02}", "units": u} for m, u in ((7, 80), (8, 96.5), (9, 88))],
         }
     ],

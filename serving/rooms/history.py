@@ -39,8 +39,8 @@ class Key(BaseModel):
 
     model_config = STRICT
 
-    dealer_id: Name | None = Field(None, examples=["Agency_01"])
-    sku_id: Name | None = Field(None, examples=["SKU_01"])
+    dealer_id: Name | None = Field(None, examples=["D001"])
+    sku_id: Name | None = Field(None, examples=["S001"])
     unique_id: Name | None = Field(None, description="`dealer_id/sku_id`, instead of the two.")
 
     @model_validator(mode="after")

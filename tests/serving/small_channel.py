@@ -5,7 +5,7 @@ import pandas as pd
 
 DEALERS, PRODUCTS, MONTHS, AHEAD = 12, 3, 40, 3
 FIRST = "2014-06-01"
-WITHOUT_FUTURE = "D11"  # this dealer's prices end with the last observed month
+WITHOUT_FUTURE = "D012"  # this dealer's prices end with the last observed month
 
 
 def tables(*, months: int = MONTHS) -> dict[str, pd.DataFrame]:
@@ -15,7 +15,7 @@ def tables(*, months: int = MONTHS) -> dict[str, pd.DataFrame]:
     price = 100 + 10 * rng.random(len(grid))
     depth = np.where(rng.random(len(grid)) < 0.2, 0.15, 0.0)
     month = grid["period_start"].dt.month
-    usual = 20 + 15 * (grid["sku_id"].str[1:].astype(int)) + 8 * np.sin(month * np.pi / 6)
+    usual = 20 + 15 * (grid["sku_id"].str[1:].astype(int).sub(1)) + 8 * np.sin(month * np.pi / 6)
     qty = rng.poisson(usual * (1 + 2 * depth)).astype(float)
     known = grid.assign(known_at=grid["period_start"] - pd.DateOffset(months=3))
     past = grid["period_start"] < grid["period_start"].min() + pd.DateOffset(months=months)
@@ -35,7 +35,7 @@ def tables(*, months: int = MONTHS) -> dict[str, pd.DataFrame]:
 
 
 def _names(letter: str, n: int) -> list[str]:
-    return [f"{letter}{i:02}" for i in range(n)]
+    return [f"{letter}{i + 1:03}" for i in range(n)]
 
 
 def _grid(months: int) -> pd.DataFrame:

@@ -33,7 +33,7 @@ def job(model):
 @pytest.fixture(scope="module")
 def planned(panel):
     """The series whose prices are known ahead."""
-    return panel.take(np.flatnonzero(panel.static["dealer_id"] != "D11"))
+    return panel.take(np.flatnonzero(panel.static["dealer_id"] != "D012"))
 
 
 def files(out: Path) -> dict[str, int]:
@@ -115,7 +115,7 @@ def test_a_finished_batch_says_so(job, planned, tmp_path):
 
 
 def test_a_missing_plan_is_refused_before_anything_is_written(job, panel, tmp_path):
-    with pytest.raises(MissingPlans, match="D11/S00 net_price 2017-10"):
+    with pytest.raises(MissingPlans, match="D012/S001 net_price 2017-10"):
         score(job, panel, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert score(replace(job, missing_plans="carry"), panel, out=tmp_path / "out").series == 36

@@ -1,8 +1,12 @@
 """The documentation works without any other host, and the contract is a valid one."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urljoin, urlparse
 
 import httpx
@@ -11,6 +15,7 @@ import pytest
 from serving.errors import Problem
 from serving.openapi import specification
 from serving.rooms import demand
+from serving.security.keys import Keyring
 
 
 class Links(HTMLParser):
@@ -87,6 +92,19 @@ def test_operation_names_are_unique_and_all_paths_answer(service):
     assert len(names) == len(set(names))
     with service.client("admin") as client:
         assert all(client.get(path).status_code == 200 for path, methods in paths.items() if "get" in methods)
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "api.md"
+CALLS = re.findall(r"```bash\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("call", CALLS)
+def test_the_calls_in_the_guide_work(service, call):
+    key = Keyring(service.settings.keys_folder).create_key("guide", "planner")
+    own = {"QUDAO": service.url, "QUDAO_KEY": key}
+    done = subprocess.run(["bash", "-c", call], env=os.environ | own, capture_output=True, check=True)
+    assert json.loads(done.stdout).keys() & {"models", "forecasts"}
 
 
 @pytest.mark.parametrize("example", [demand.BY_KEY, demand.BY_HISTORY])

@@ -84,7 +84,7 @@ def test_calls_never_fail_while_a_new_champion_comes_in(bare, model):
 
 def test_new_data_is_taken_up(bare, model):
     bare.release(model)
-    ask = {"keys": [{"unique_id": "D00/S00"}]}
+    ask = {"keys": [{"unique_id": "D001/S001"}]}
     with bare.client() as client:
         Lake(bare.settings.warehouse).merge(tables(months=38), source="first")
         wait(lambda: client.post(PATH, json=ask).status_code == 200, seconds=20)

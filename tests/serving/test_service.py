@@ -14,7 +14,7 @@ from serving.errors import ProblemBody
 from serving.security.audit import Audit
 from serving.security.keys import Keyring
 
-ONE = {"keys": [{"dealer_id": "D00", "sku_id": "S00"}], "horizon": 3}
+ONE = {"keys": [{"dealer_id": "D001", "sku_id": "S001"}], "horizon": 3}
 SECRET = 77123.625  # a value that no answer may repeat
 MARKER = "MARKER-91"
 PATH = "/v1/forecasts"
@@ -28,7 +28,7 @@ def planner(service):
 
 @pytest.fixture(scope="module")
 def all_keys(panel):
-    return [{"unique_id": key} for key in panel.ids if not key.startswith("D11")]
+    return [{"unique_id": key} for key in panel.ids if not key.startswith("D012")]
 
 
 def problem(answer: httpx.Response, status: int) -> ProblemBody:
@@ -116,7 +116,7 @@ def test_the_batch_file_equals_the_online_answer(service, planner, panel, tmp_pa
 
 
 def test_a_new_dealer_gets_an_honest_fallback(planner):
-    newcomer = {"unique_id": "NEW/S00", "history": [{"period": "2017-09", "units": 12}]}
+    newcomer = {"unique_id": "NEW/S001", "history": [{"period": "2017-09", "units": 12}]}
     series = planner.post(PATH, json={"series": [newcomer]}).json()["forecasts"][0]
     assert series["note"] == "short_history, no_plans"
     assert series["periods"][0]["mean"] > 0
@@ -170,7 +170,7 @@ def test_404_what_is_not_listed_does_not_exist(planner, path):
 
 
 def test_404_an_unknown_series_is_named_by_its_place(planner):
-    keys = [*ONE["keys"], {"dealer_id": MARKER, "sku_id": "S00"}]
+    keys = [*ONE["keys"], {"dealer_id": MARKER, "sku_id": "S001"}]
     found = problem(planner.post(PATH, json={"keys": keys}), 404)
     assert (found.type, found.field) == ("/docs#unknown-series", "keys[1]")
 
@@ -222,7 +222,7 @@ def bad(**change: object) -> dict[str, object]:
     (ONE | {"missing_plans": MARKER}, "missing_plans"),
     (ONE | {"horizn": 3}, "horizn"),
     ({"keys": [{"dealer_id": MARKER}]}, "keys[0]"),
-    ({"keys": [{"dealer_id": 7, "sku_id": "S00"}]}, "keys[0].dealer_id"),
+    ({"keys": [{"dealer_id": 7, "sku_id": "S001"}]}, "keys[0].dealer_id"),
     ({"keys": ONE["keys"] * 2}, "keys[1]"),
     ({"keys": [{"unique_id": f"A/{i}"} for i in range(2001)]}, "keys"),
     ({"series": [*bad()["series"], *bad()["series"]]}, "series[1]"),
@@ -256,14 +256,14 @@ def test_422_a_missing_plan_names_series_and_months(planner, panel):
     del known["plans"][41:]  # 2017-11 and 2017-12 have no price
     found = problem(planner.post(PATH, json={"series": [history(panel, 1), known]}), 422)
     assert (found.type, found.field) == ("/docs#missing-plans", "series[1].plans")
-    assert "D00/S00: net_price of 2017-11" in found.detail
+    assert "D001/S001: net_price of 2017-11" in found.detail
     assert "carry" in found.next_step
 
 
 def test_422_a_plan_missing_in_the_lake_names_series_and_months(planner):
-    body = {"keys": [{"unique_id": "D11/S02"}]}
+    body = {"keys": [{"unique_id": "D012/S003"}]}
     found = problem(planner.post(PATH, json=body), 422)
-    assert "D11/S02: net_price of 2017-10" in found.detail
+    assert "D012/S003: net_price of 2017-10" in found.detail
     assert planner.post(PATH, json=body | {"missing_plans": "carry"}).status_code == 200
 
 
@@ -286,7 +286,7 @@ def test_the_audit_knows_who_asked_and_which_model_answered_but_no_data(service,
     (entry,) = [e for e in Audit(service.settings.audit_file).read() if e["request_id"] == "audited"]
     assert (entry["caller"], entry["role"], entry["status"]) == ("test platform", "platform", 200)
     assert (entry["model"], entry["series"]) == ("demand/1", 1)
-    assert "S02" not in json.dumps(entry)
+    assert "S003" not in json.dumps(entry)
 
 
 def test_secrets_and_rows_stay_out_of_keys_audit_and_log(service, planner):

@@ -7,7 +7,7 @@ from serving.rooms.demand import Request, answer
 
 
 def ask(snapshot, **body):
-    keys = {"keys": [{"unique_id": "D00/S00"}]}
+    keys = {"keys": [{"unique_id": "D001/S001"}]}
     request = Request.model_validate((keys if "series" not in body else {}) | body)
     return answer(request, snapshot, max_series=3)
 
@@ -24,13 +24,13 @@ def test_any_level_between_the_stated_ones_can_be_asked(snapshot):
 
 
 def test_the_answer_keeps_the_order_of_the_question(snapshot):
-    keys = [{"unique_id": "D03/S02"}, {"dealer_id": "D01", "sku_id": "S01"}]
-    assert [f.unique_id for f in ask(snapshot, keys=keys).forecasts] == ["D03/S02", "D01/S01"]
+    keys = [{"unique_id": "D004/S003"}, {"dealer_id": "D002", "sku_id": "S002"}]
+    assert [f.unique_id for f in ask(snapshot, keys=keys).forecasts] == ["D004/S003", "D002/S002"]
 
 
 def test_more_series_than_allowed_are_refused(snapshot):
     with pytest.raises(Wrong, match="4 in one call; at most 3") as refused:
-        ask(snapshot, keys=[{"unique_id": f"D0{i}/S00"} for i in range(4)])
+        ask(snapshot, keys=[{"unique_id": f"D0{i}/S001"} for i in range(4)])
     assert "qudao score" in refused.value.next_step
 
 
