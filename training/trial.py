@@ -56,13 +56,12 @@ class Outcome:
 def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None, gaps: Any = None) -> Panel:
     """The panel in a file, by its profile."""
     mapping = load_profile(profile)
-    tables = read(mapping, files).accepted()
+    intake = read(mapping.model_copy(update={"frequency": freq}) if freq else mapping, files)
+    tables, used = intake.accepted(), intake.profile
     if "sell_in" not in tables or tables["sell_in"].empty:
-        raise ChannelError(
-            f"Profile {mapping.name} found no sales (table sell_in) in {files or 'its files'}."
-        )
-    rhythm = _rhythm(tables["sell_in"], freq or mapping.frequency)
-    return gather(tables, rhythm, gaps=gaps or mapping.gaps)
+        raise ChannelError(f"Profile {mapping.name} found no sales (table sell_in).")
+    rhythm = frequency(used.frequency) if used.frequency else infer(tables["sell_in"]["period_start"])
+    return gather(tables, rhythm, gaps=gaps or used.gaps)
 
 
 def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, title: str) -> Outcome:
