@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="API keys: who may call, and as what.")
 app.add_typer(keys, name="key")
-console, complaints = Console(), Console(stderr=True)
+console, complaints = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 PROJECT = Path(__file__).resolve().parent
 
 Room = Annotated[str, typer.Argument(help="The room; `demand` is the one that is open.")]

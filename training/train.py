@@ -61,7 +61,7 @@ def train_demand(
         model = demand.fit(past, config)
         judged = evidence(frame, panel, model.member_names_)
         table = _record(run, judged, panel, data_version)
-        card = _card(panel, judged, data_version) | {"backtest": run.frame(frame, "backtest")}
+        card = _card(panel, judged, data_version, config.gaps) | {"backtest": run.frame(frame, "backtest")}
         version = run.register(model, card=card)
     return Trained(version=version, run_id=run.run_id, data_version=data_version, table=table)
 
@@ -118,12 +118,13 @@ def _record(run: Run, judged: Evidence, panel: Panel, data_version: str) -> pd.D
     return table
 
 
-def _card(panel: Panel, judged: Evidence, data_version: str) -> dict[str, object]:
+def _card(panel: Panel, judged: Evidence, data_version: str, gaps: str) -> dict[str, object]:
     return {
         "planners": list(judged.planners),
         "data_version": data_version,
         "cutoff": f"{panel.cutoff:%Y-%m-%d}",
         "freq": panel.freq.letter,
+        "gaps": gaps,
         "series": panel.n,
         "members": list(judged.members),
         "plans": list(panel.plans),
