@@ -4,9 +4,11 @@ Festivals move: Spring Festival falls in January or February, Easter in March or
 so a month number cannot carry them. `festival_days` counts the public holidays of a
 country in each period, through the `holidays` package (its tables reach 2100 for China).
 
-Errors: ValueError (a country the `holidays` package does not know).
+In: `edges`, the starts of h periods and of the one after them, [h + 1]. Out: [h].
 
->>> months = pd.to_datetime(["2024-01-01", "2024-02-01"])  # consecutive period starts
+Errors: ChannelError (a country the `holidays` package does not know).
+
+>>> months = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])
 >>> festival_days(months, "CN").tolist()
 [1.0, 7.0]
 >>> spring_festival_share(months).round(2).tolist()
@@ -21,28 +23,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.errors import ChannelError
+
 Array = NDArray[np.float64]
 _RUN_UP_DAYS = 21  # channels load up before Spring Festival, then rest
 _REST_DAYS = 9
 
 
-def festival_days(periods: pd.DatetimeIndex, country: str) -> Array:
+def festival_days(edges: pd.DatetimeIndex, country: str) -> Array:
     """Public holidays in each period, [h]."""
-    days = np.array(sorted(_public_holidays(country, periods[0].year, _end(periods).year)), "datetime64[D]")
-    return _count(days, periods)
+    days = np.array(_public_holidays(country, edges[0].year, edges[-1].year), "datetime64[D]")
+    return _count(days, edges)
 
 
-def weekend_days(periods: pd.DatetimeIndex) -> Array:
+def weekend_days(edges: pd.DatetimeIndex) -> Array:
     """Saturdays and Sundays in each period, [h]."""
-    every = pd.date_range(periods[0], _end(periods) - pd.Timedelta(days=1), freq="D")
-    return _count(every[every.day_of_week >= 5].to_numpy("datetime64[D]"), periods)
+    every = pd.date_range(edges[0], edges[-1], freq="D", inclusive="left")
+    return _count(every[every.day_of_week >= 5].to_numpy("datetime64[D]"), edges)
 
 
-def spring_festival_share(periods: pd.DatetimeIndex) -> Array:
+def spring_festival_share(edges: pd.DatetimeIndex) -> Array:
     """Share of the Spring Festival season (three weeks before, nine days of rest) in each period, [h]."""
-    years = range(periods[0].year, _end(periods).year + 2)
+    years = range(edges[0].year, edges[-1].year + 2)
     days = [_new_year(y) + pd.Timedelta(days=d) for y in years for d in range(-_RUN_UP_DAYS, _REST_DAYS)]
-    return _count(np.array(days, "datetime64[D]"), periods) / (_RUN_UP_DAYS + _REST_DAYS)
+    return _count(np.array(days, "datetime64[D]"), edges) / (_RUN_UP_DAYS + _REST_DAYS)
 
 
 @cache
@@ -50,25 +54,17 @@ def _public_holidays(country: str, first: int, last: int) -> tuple[date, ...]:
     try:
         return tuple(holidays.country_holidays(country, years=range(first, last + 1)))
     except NotImplementedError:
-        raise ValueError(
+        raise ChannelError(
             f"No holiday calendar for country {country!r}; use an ISO code such as CN."
         ) from None
 
 
 @cache
 def _new_year(year: int) -> pd.Timestamp:
-    """The first day of the Chinese lunar year, from Hong Kong's calendar."""
-    names = holidays.country_holidays("HK", years=year, language="en_US")
-    return pd.Timestamp(
-        min(d for d, name in names.items() if "Chinese New Year" in name or "Lunar New Year" in name)
-    )
+    """The first day of the Chinese lunar year, from China's calendar."""
+    names = holidays.country_holidays("CN", years=year, language="en_US")
+    return pd.Timestamp(min(d for d, name in names.items() if name.startswith("Chinese New Year (")))
 
 
-def _end(periods: pd.DatetimeIndex) -> pd.Timestamp:
-    monthly = bool((periods.day == 1).all())
-    return periods[-1] + (pd.DateOffset(months=1) if monthly else pd.DateOffset(weeks=1))
-
-
-def _count(days: NDArray[np.datetime64], periods: pd.DatetimeIndex) -> Array:
-    edges = np.append(periods.to_numpy("datetime64[D]"), np.datetime64(_end(periods), "D"))
-    return np.diff(np.searchsorted(np.sort(days), edges)).astype(float)
+def _count(days: NDArray[np.datetime64], edges: pd.DatetimeIndex) -> Array:
+    return np.diff(np.searchsorted(np.sort(days), edges.to_numpy("datetime64[D]"))).astype(float)

@@ -3,7 +3,7 @@
 A period is named by its first day: the first of the month ("M") or the Monday ("W").
 `season` is the number of periods in a year.
 
-Errors: ValueError (another letter, or dates that keep neither rhythm).
+Errors: ChannelError (another letter).
 
 >>> MONTHLY.range(pd.Timestamp("2017-11-01"), 3).strftime("%Y-%m").tolist()
 ['2017-11', '2017-12', '2018-01']
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
+
+from features.errors import ChannelError
 
 Letter = Literal["M", "W"]
 
@@ -63,7 +65,7 @@ _BY_LETTER = {"M": MONTHLY, "W": WEEKLY}
 def frequency(letter: str) -> Frequency:
     """The rhythm called "M" or "W"."""
     if letter not in _BY_LETTER:
-        raise ValueError(f"A frequency is one of {sorted(_BY_LETTER)}; got {letter!r}.")
+        raise ChannelError(f"A frequency is one of {sorted(_BY_LETTER)}; got {letter!r}.")
     return _BY_LETTER[letter]
 
 

@@ -6,8 +6,9 @@ attributes become static columns. The panel ends with the last observed period o
 channel; a period without a row is unknown (NaN) before a series began and, inside it, zero
 or unknown as `gaps` says.
 
-A plan on record but blank carries the last known one forward (and back before the first);
-a plan not on record stays missing, and forecasting refuses it (see features.panel).
+A plan on record but blank carries the last known one forward; before the first, a price is
+unknown and a promotion none. A plan not on record stays missing, and forecasting refuses it
+(see features.panel).
 
 Errors: TooFewRows (no sales at all).
 
@@ -102,8 +103,7 @@ class _Grid:
         values = self.fill(table, column, width)
         on_record = np.isfinite(self.fill(table.assign(_one=1.0), "_one", width))
         filled = carry_forward(values)
-        filled = carry_forward(filled[:, ::-1])[:, ::-1] if is_price(layer) else np.nan_to_num(filled)
-        return np.where(on_record, filled, np.nan)
+        return np.where(on_record, filled if is_price(layer) else np.nan_to_num(filled), np.nan)
 
     def _place(self, table: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         rows = self._index.get_indexer(pd.MultiIndex.from_frame(table[KEYS].astype(str)))

@@ -35,6 +35,7 @@ from features.windows import decayed_mean, level, window_deviation, window_mean
 
 Array = NDArray[np.float64]
 Columns = dict[str, Array]  # name -> [n, h]
+_LAGS = 6
 ORIGINS = {  # first word of a column -> the tables it comes from, and when they are known
     "lags": "sell_in up to the cutoff",
     "windows": "sell_in up to the cutoff",
@@ -100,8 +101,9 @@ def spans(season: int) -> tuple[int, ...]:
 
 
 def _lags(panel: Panel, size: Array) -> Columns:
-    last = panel.y[:, ::-1] / size[:, None]
-    return {str(k): last[:, k - 1 : k] for k in range(1, min(6, panel.t) + 1)}
+    before = np.full((panel.n, max(_LAGS - panel.t, 0)), np.nan)
+    last = np.hstack([before, panel.y])[:, ::-1] / size[:, None]
+    return {str(k): last[:, k - 1 : k] for k in range(1, _LAGS + 1)}
 
 
 def _windows(panel: Panel, size: Array) -> Columns:
@@ -147,12 +149,12 @@ def _signals(panel: Panel) -> Columns:
 
 
 def _calendar(panel: Panel, horizon: int, country: str | None) -> Columns:
-    days = panel.ahead(horizon)
+    days, edges = panel.ahead(horizon), panel.ahead(horizon + 1)
     month = (days + pd.Timedelta(days=3)).month.to_numpy(dtype=float)  # a week belongs to its Thursday
-    out = {"step": np.arange(1.0, horizon + 1), "month": month, "weekend_days": weekend_days(days)}
+    out = {"step": np.arange(1.0, horizon + 1), "month": month, "weekend_days": weekend_days(edges)}
     if country:
-        out["festival_days"] = festival_days(days, country)
-        out["spring_festival"] = spring_festival_share(days)
+        out["festival_days"] = festival_days(edges, country)
+        out["spring_festival"] = spring_festival_share(edges)
     return {name: values[None, :] for name, values in out.items()}
 
 

@@ -148,7 +148,7 @@ class Panel:
         return self
 
     def carry_plans(self, horizon: int) -> Self:
-        """Missing plans filled: the last price carried forward, no promotion."""
+        """Plans that end with the horizon, gaps filled: the last price carried forward, no promotion."""
         plans = {k: _carried(v, self.t + horizon, is_price=is_price(k)) for k, v in self.plans.items()}
         return replace(self, plans=plans)
 
@@ -201,8 +201,9 @@ def carry_forward(values: Array) -> Array:
 
 
 def _carried(plan: Array, width: int, *, is_price: bool) -> Array:
-    out = np.full((len(plan), max(width, plan.shape[1])), np.nan)
-    out[:, : plan.shape[1]] = plan
-    used = np.isfinite(plan).any(axis=1, keepdims=True)
+    out = np.full((len(plan), width), np.nan)
+    known = plan[:, :width]
+    out[:, : known.shape[1]] = known
+    used = np.isfinite(known).any(axis=1, keepdims=True)
     filled = carry_forward(out) if is_price else np.where(np.isfinite(out), out, 0.0)
     return np.where(used, filled, np.nan)

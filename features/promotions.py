@@ -32,7 +32,7 @@ def against_year_ago(plan: Array, *, t: int, horizon: int, season: int, ratio: b
     """The plan against the same period last year, [n, h]."""
     source = t + np.arange(horizon) - season
     then = np.full((len(plan), horizon), np.nan)
-    known = source >= 0
+    known = (source >= 0) & (source < plan.shape[1])
     then[:, known] = plan[:, source[known]]
     return _against(planned(plan, t=t, horizon=horizon), then, ratio=ratio)
 
