@@ -78,23 +78,26 @@ class Rehearsals:
         """The whole model as of cutoff t; its blend learned from earlier cutoffs alone."""
         self.prepare([t])
         earlier = [self.kept[c] for c in self.cutoffs(t)]
-        truths = [self.panel.y[:, r.panel.t : r.panel.t + self.horizon] for r in earlier]
-        rows = [r.panel.started() for r in earlier]
         replay = Replay(
             names=tuple(self.kept[t].members),
-            panels=[r.panel.take(k) for r, k in zip(earlier, rows, strict=True)],
-            forecasts=[r.layers[k] for r, k in zip(earlier, rows, strict=True)],
-            truths=[y[k] for y, k in zip(truths, rows, strict=True)],
+            panels=[r.panel for r in earlier],
+            forecasts=[r.layers for r in earlier],
+            truths=[self._truth(r.panel.t) for r in earlier],
         )
-        return DemandModel().fit(self.panel.at(t, ahead=self.horizon), self.kept[t].members, replay)
+        return DemandModel().fit(self.kept[t].panel, self.kept[t].members, replay)
 
     def _then(self, t: int) -> Panel:
-        return self.panel.at(t, ahead=self.horizon)
+        """What was known at t, of the series that had begun."""
+        panel = self.panel.at(t, ahead=self.horizon)
+        return panel.take(panel.started())
+
+    def _truth(self, t: int) -> Array:
+        return self.panel.y[self.panel.at(t).started(), t : t + self.horizon]
 
 
 def rehearse(panel: Panel, horizon: int, make: Make) -> Rehearsal:
     """Fit fresh members on a panel and ask them for the periods after it."""
-    members = {name: member.fit(panel, horizon) for name, member in make().items()}
-    ready = panel.carry_plans(horizon)
+    ready = panel.carry_plans(horizon)  # as a forecast will be asked for
+    members = {name: member.fit(ready, horizon) for name, member in make().items()}
     layers = np.stack([m.predict(ready) for m in members.values()], axis=2)
     return Rehearsal(panel=panel, members=members, layers=layers)

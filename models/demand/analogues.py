@@ -2,7 +2,7 @@
 
 A new series is expected to sell what its product, and its dealer, usually sell per series
 (a multiplicative blend), moved towards its own mean as months arrive: k own observations
-count k against `pull_periods`. The quantiles are those of known series around the same
+in the last year count k against `pull_periods`. The quantiles are those of known series around the same
 guess, so they are as wide as ignorance deserves.
 
 Shapes: n series, h periods ahead, k levels; units.
@@ -63,8 +63,8 @@ class Analogues:
         """Expected units, [n, h], flat."""
         if self.overall_ is None:
             raise NotFitted(self)
-        count = np.isfinite(panel.y).sum(axis=1)
-        own = np.nan_to_num(window_mean(panel.y, panel.freq.season))
+        lately = panel.y[:, -panel.freq.season :]
+        count, own = np.isfinite(lately).sum(axis=1), np.nan_to_num(window_mean(lately, lately.shape[1]))
         share = count / (count + self.pull_periods)
         guess = share * own + (1 - share) * np.exp(self._log_size(panel))
         return np.asarray(np.repeat(guess[:, None], horizon, axis=1))

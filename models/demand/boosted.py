@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd  # noqa: F401  (the example)
 from numpy.typing import NDArray
 
+from features.errors import TooFewRows
 from features.matrix import Setting, matrix, targets
 from features.panel import Panel
 from models.demand.candidates import candidates
@@ -61,7 +62,8 @@ class Boosted:
         x, y, level = self._training_rows(panel)
         binning = {"max_bin": _MAX_BIN, "num_threads": 1, "verbosity": -1}
         data = lgb.Dataset(x, y, weight=level / level.mean(), params=binning)
-        self.booster_ = lgb.train(self._parameters(), data, num_boost_round=self.rounds)
+        objective = "tweedie" if y.any() else "regression"  # Tweedie refuses a channel that never sold
+        self.booster_ = lgb.train(self._parameters(objective), data, num_boost_round=self.rounds)
         return self
 
     def predict(self, panel: Panel) -> Array:
@@ -94,11 +96,13 @@ class Boosted:
             keep = np.isfinite(y) & np.repeat(seen.started(), horizon)
             parts.append((x[keep], y[keep], np.repeat(level, horizon)[keep]))
         x, y, size = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if not len(y):
+            raise TooFewRows("Learning from series with an earlier period", 1, 0)
         return x, y, size
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, objective: str) -> dict[str, Any]:
         return {
-            "objective": "tweedie",
+            "objective": objective,
             "tweedie_variance_power": self.power,
             "learning_rate": self.learning_rate,
             "num_leaves": self.leaves,

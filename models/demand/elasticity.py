@@ -75,7 +75,7 @@ class Elasticity:
     def uplift(self, panel: Panel, horizon: int) -> Array:
         """Log factor that plans put on units, against the series' usual last year, [n, t + h].
 
-        A missing plan counts as the usual one.
+        A missing plan counts as the usual one; where none is usual, the plan has no effect.
         """
         beta = self.coefficients(panel)
         x = self._design(panel, panel.t + horizon)
@@ -126,5 +126,6 @@ def _within(values: Array, used: NDArray[np.bool_]) -> Array:
 
 def _observed_mean(x: Array) -> Array:
     seen = np.isfinite(x)
+    count = seen.sum(axis=1, keepdims=True)
     total = np.where(seen, x, 0.0).sum(axis=1, keepdims=True)
-    return np.asarray(total / np.maximum(seen.sum(axis=1, keepdims=True), 1))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

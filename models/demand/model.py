@@ -89,8 +89,8 @@ class DemandModel:
         """Mean, quantiles and members of the periods after the panel's cutoff."""
         if self.members_ is None:
             raise NotFitted(self)
-        steps = horizon or self.horizon_
-        if steps > self.horizon_:
+        steps = self.horizon_ if horizon is None else horizon
+        if not 1 <= steps <= self.horizon_:
             raise HorizonTooLong(steps, self.horizon_)
         panel = self._ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from features.errors import TooFewRows
 from features.matrix import Setting, targets
 from features.panel import Panel
 from models.demand.elasticity import Elasticity
 from models.demand.forecast import LEVELS
 from models.demand.network import Batch, GateNetwork, Shape
-from models.demand.sequences import Reader, Tensors
+from models.demand.sequences import Reader, Tensors, plan_sizes
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
@@ -49,14 +50,14 @@ class Recurrent:
     reader_: Reader = field(init=False, repr=False)
 
     def fit(self, panel: Panel, horizon: int) -> Self:
-        """Train on every past cutoff that leaves a whole horizon."""
+        """Train on every past cutoff that leaves a whole horizon (in a short history: on the first)."""
         if self.loop is None:
             raise ValueError("Recurrent needs a training loop: pass loop=training.loop.train.")
         season = panel.freq.season
         self.reader_ = Reader(
             setting=Setting.of(panel),
             response=Elasticity().fit(panel),
-            plans=tuple(panel.plans),
+            plans=plan_sizes(panel),
             back=max(int(season * self.years_back), horizon),
             horizon=horizon,
         )
@@ -69,7 +70,7 @@ class Recurrent:
                 steps=self.steps,
                 learning_rate=self.learning_rate,
             )
-            network.eval()
+            network.double().eval()  # so that a row's answer does not depend on its batch
         self.networks_ = networks
         return self
 
@@ -86,7 +87,7 @@ class Recurrent:
         out = np.zeros((panel.n, self.reader_.horizon, len(LEVELS)))
         with torch.inference_mode():
             for start in range(0, panel.n, _CHUNK):
-                batch = {k: torch.from_numpy(v[start : start + _CHUNK]) for k, v in tensors.items()}
+                batch = {k: _exact(v[start : start + _CHUNK]) for k, v in tensors.items()}
                 for network in self.networks_:
                     out[start : start + _CHUNK] += network(batch).numpy()
         return out / len(self.networks_) * size[:, None, None]
@@ -94,9 +95,8 @@ class Recurrent:
     def _windows(self, panel: Panel) -> tuple[Tensors, Array]:
         """Every training window, stacked: tensors and the level of each window, [w]."""
         horizon, season = self.reader_.horizon, panel.freq.season
-        cuts = range(panel.t - horizon, min(season, panel.t - horizon), -1) or range(
-            panel.t - horizon, panel.t - horizon + 1
-        )
+        last = max(panel.t - horizon, 1)
+        cuts = range(last, min(season, last), -1) or range(last, last + 1)
         stride = -(-len(cuts) * panel.n // self.max_windows)
         parts, sizes = [], []
         for t in cuts[::stride]:
@@ -106,6 +106,8 @@ class Recurrent:
             parts.append({k: v[keep] for k, v in (tensors | {"y": y.astype(np.float32)}).items()})
             sizes.append(size[keep])
         stacked = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        if not len(stacked["y"]):
+            raise TooFewRows("Learning from series with an earlier period", 1, 0)
         return stacked, np.concatenate(sizes)
 
     def _network(self, windows: Tensors, seed: int) -> GateNetwork:
@@ -120,6 +122,11 @@ class Recurrent:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"loop": None}
+
+
+def _exact(values: NDArray[np.float32] | NDArray[np.int64]) -> torch.Tensor:
+    tensor = torch.from_numpy(values)
+    return tensor.double() if tensor.is_floating_point() else tensor
 
 
 class _Drawer:

@@ -1,12 +1,14 @@
 """Sequences: a panel's last periods and planned periods as the tensors a recurrent network reads.
 
 Everything is over the series' level, or a difference from what was usual, so that one
-network reads a corner shop and a wholesaler alike.
+network reads a corner shop and a wholesaler alike. Promotions are over their usual size
+at training, so that amounts and flags compare, whoever else is asked about.
 
 Out (float32): `past` [n, l, f], `ahead` [n, h, g], `candidates` [n, h, c] (NaN where one
 cannot speak), `static` [n, s] (numbers from 1; 0 for a name unseen at training).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,18 @@ from models.demand.elasticity import Elasticity
 Array = NDArray[np.float64]
 Tensors = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 _WIDEST = 20.0  # units over level
+_LEAST_SIZE = 1e-6  # below it, a promotion never varied
+
+
+def plan_sizes(panel: Panel) -> dict[str, float]:
+    """The standard deviation of each promotion up to the cutoff; 1 for a price, whose changes are ratios."""
+    return {name: 1.0 if is_price(name) else _size(plan[:, : panel.t]) for name, plan in panel.plans.items()}
+
+
+def _size(plan: Array) -> float:
+    seen = plan[np.isfinite(plan)]
+    spread = float(seen.std()) if seen.size else 0.0
+    return spread if spread > _LEAST_SIZE else 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +45,7 @@ class Reader:
 
     setting: Setting
     response: Elasticity
-    plans: tuple[str, ...]
+    plans: Mapping[str, float]  # name -> usual size (see plan_sizes)
     back: int
     horizon: int
 
@@ -53,9 +67,9 @@ class Reader:
         days = panel.freq.range(panel.freq.shift(panel.cutoff, 1 - self.back), self.back)
         layers = [np.log1p(scaled), np.isfinite(y).astype(float)]
         layers += [np.broadcast_to(wave, y.shape) for wave in _waves(days.day_of_year.to_numpy())]
-        for name in self.plans:
-            past = panel.plans[name][:, : panel.t]
-            layers.append(_last(_deviation(past, past, panel.freq.season, ratio=is_price(name)), self.back))
+        for name, size_of_plan in self.plans.items():
+            change = _deviation(panel.plans[name][:, : panel.t], panel.freq.season, ratio=is_price(name))
+            layers.append(_last(change / size_of_plan, self.back))
         return np.stack([np.nan_to_num(layer) for layer in layers], axis=2)
 
     def _ahead(self, panel: Panel) -> Array:
@@ -63,11 +77,11 @@ class Reader:
         shape = (panel.n, h)
         layers = [np.broadcast_to(w, shape) for w in _waves(panel.ahead(h).day_of_year.to_numpy())]
         layers.append(np.broadcast_to(np.arange(1, h + 1) / h, shape))
-        for name in self.plans:
+        for name, size_of_plan in self.plans.items():
             plan, ratio = panel.plans[name], is_price(name)
             layers.append(against_usual(plan, t=t, horizon=h, k=season, ratio=ratio))
             if not ratio:
-                layers.append(_over_spread(planned(plan, t=t, horizon=h), plan[:, :t]))
+                layers.append(planned(plan, t=t, horizon=h) / size_of_plan)
         return np.stack([np.clip(np.nan_to_num(layer), -5, 5) for layer in layers], axis=2)
 
     def _static(self, panel: Panel) -> NDArray[np.int64]:
@@ -83,19 +97,13 @@ def _last(values: Array, k: int) -> Array:
     return out
 
 
-def _deviation(values: Array, usual_of: Array, k: int, *, ratio: bool) -> Array:
-    usual = window_mean(usual_of, k)[:, None]
+def _deviation(values: Array, k: int, *, ratio: bool) -> Array:
+    usual = window_mean(values, k)[:, None]
     if not ratio:
-        return _over_spread(values - usual, usual_of)
+        return values - usual
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.log(values) - np.log(usual)
     return np.where(np.isfinite(change), change, np.nan)
-
-
-def _over_spread(values: Array, seen: Array) -> Array:
-    """Values over the plan's usual size in the whole panel, so that amounts and flags compare."""
-    known = seen[np.isfinite(seen)]
-    return values / max(float(known.std()) if known.size else 0.0, 1e-6)
 
 
 def _waves(day_of_year: NDArray[np.int32]) -> list[Array]:
