@@ -1,0 +1,118 @@
+"""The profile of a year: how high each month stands against the others; taken out, and put back.
+
+In:   y [n, t], units, oldest first; NaN before a series began and in gaps; season: periods in a year.
+Out:  [n, season] indices around 1 (multiplicative) or around 0 (additive, units). Column j belongs to
+      the j-th period after the history, and to that period of every year before.
+
+Classical decomposition: values against a centred moving average one year long, averaged over the
+years, scaled so that a year averages to 1 (or 0). A moving average counts where half of its year was
+seen; a month never compared keeps the neutral index.
+
+`shrunk_profile` replaces the usual seasonality test, which keeps all of a profile or nothing: each
+profile is drawn toward neutral by the share of its spread that noise alone would give (empirical
+Bayes, one factor a series). WAPE of Theta with the 90 % test, the whole profile, the shrunk one:
+.165, .153, .151 on Stallion cutoffs 2015-12 to 2016-09; .0905, .0932, .0886 on M3 before its test part.
+
+`without_season` is what the members share: scale each series to a mean near 1, take its profile out
+(divide where all values are positive, subtract otherwise), forecast the rest, put everything back;
+never below zero, nor above twice the most that was ever seen.
+
+Source: Makridakis, Wheelwright and Hyndman (1998), Forecasting, sections 3/2-3/4; Miller and Williams
+        (2003), Shrinkage estimators of time series seasonal factors, IJF 19.
+Limits: a profile that changes over the years is averaged; less than two years of values give none.
+
+>>> y = np.tile([10.0, 20.0, 30.0, 20.0], 8)[None]
+>>> profile(y, season=4, multiplicative=True).round(1)
+array([[0.5, 1. , 1.5, 1. ]])
+>>> shrunk_profile(y[:, 2:], season=4, multiplicative=False).round() + 0
+array([[-10.,   0.,  10.,   0.]])
+>>> shrunk_profile(y[:, :7], season=4, multiplicative=True)
+array([[1., 1., 1., 1.]])
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Remainder = Callable[[Array, bool], Array]  # y [k, t] near 1 without season, all positive? -> [k, horizon]
+
+_SEEN_SHARE = 0.5  # of the year around a value, to trust its moving average
+_LOWEST_INDEX = 0.01
+_HIGHEST = 2.0  # forecast, of the highest value seen
+MIN_YEARS = 2  # of values, for a profile
+
+
+def without_season(y: Array, *, season: int, horizon: int, forecast: Remainder) -> Array:
+    """Forecast what is left of each series without its profile and its size. [n, horizon], >= 0"""
+    seen = ~np.isnan(y)
+    size = np.where(seen, np.abs(y), 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    out = np.where(seen.any(axis=1), 0.0, np.nan)[:, None] * np.ones(horizon)
+    positive = (~seen | (y > 0)).all(axis=1)
+    for multiplicative in (True, False):
+        rows = np.flatnonzero((size > 0) & (positive == multiplicative))
+        if len(rows) > 0:
+            scaled = y[rows] / size[rows, None]
+            index = shrunk_profile(scaled, season=season, multiplicative=multiplicative)
+            past, ahead = np.split(index[:, np.arange(-y.shape[1], horizon) % season], [y.shape[1]], axis=1)
+            past = np.maximum(past, _LOWEST_INDEX) if multiplicative else past
+            rest = forecast(scaled / past if multiplicative else scaled - past, multiplicative)
+            out[rows] = size[rows, None] * (rest * ahead if multiplicative else rest + ahead)
+    highest = np.where(seen, y, 0.0).max(axis=1, initial=0.0)[:, None]
+    return np.clip(out, 0.0, _HIGHEST * highest)
+
+
+def profile(y: Array, *, season: int, multiplicative: bool) -> Array:
+    """Indices of the year after the history, [n, season]."""
+    index, _ = _profile_and_years(_against_the_year(y, season, multiplicative), season, float(multiplicative))
+    return index
+
+
+def shrunk_profile(y: Array, *, season: int, multiplicative: bool) -> Array:
+    """The same, drawn toward neutral as far as noise could have made it, [n, season]."""
+    neutral = float(multiplicative)
+    against = _against_the_year(y, season, multiplicative)  # [n, t]
+    index, years = _profile_and_years(against, season, neutral)
+    left = against - index[:, np.arange(-y.shape[1], 0) % season]
+    free = np.maximum((years - 1).sum(axis=1), 1.0)
+    noise = np.where(np.isnan(left), 0.0, left**2).sum(axis=1) / free / np.maximum(years.mean(axis=1), 1.0)
+    spread = ((index - neutral) ** 2).mean(axis=1)
+    believed = np.maximum(1 - noise / np.where(spread > 0, spread, np.inf), 0.0)
+    long_enough = (~np.isnan(y)).sum(axis=1) >= MIN_YEARS * season
+    return neutral + (index - neutral) * np.where(long_enough, believed, 0.0)[:, None]
+
+
+def _profile_and_years(against: Array, season: int, neutral: float) -> tuple[Array, Array]:
+    """Indices scaled to their neutral mean, and the years behind each; both [n, season]."""
+    index, years = np.full((2, len(against), season), neutral)
+    for j in range(season):
+        same = against[:, (against.shape[1] + j) % season :: season]  # this period, year after year
+        known = ~np.isnan(same)
+        years[:, j] = known.sum(axis=1)
+        mean = np.where(known, same, 0.0).sum(axis=1) / np.maximum(years[:, j], 1)
+        index[:, j] = np.where(known.any(axis=1), mean, neutral)
+    middle = index.mean(axis=1, keepdims=True)
+    return (index / middle if neutral else index - middle), years
+
+
+def _against_the_year(y: Array, season: int, multiplicative: bool) -> Array:
+    """Each value over (or minus) its moving average; NaN where either is not known. [n, t]"""
+    average = _moving_average(y, season)
+    if not multiplicative:
+        return y - average
+    return y / np.where(average > 0, average, np.nan)
+
+
+def _moving_average(y: Array, season: int) -> Array:
+    """A year's mean around each value; an even year takes half of both ends. [n, t]"""
+    half, t = season // 2, y.shape[1]
+    weights = np.ones(2 * half + 1)
+    weights[[0, -1]] = 0.5 if season % 2 == 0 else 1.0
+    seen = np.pad(~np.isnan(y), ((0, 0), (half, half)))
+    filled = np.pad(np.nan_to_num(y), ((0, 0), (half, half)))
+    total, weight = np.zeros((2, *y.shape))
+    for k, w in enumerate(weights):
+        total += w * filled[:, k : k + t]
+        weight += w * seen[:, k : k + t]
+    return np.where(weight >= _SEEN_SHARE * season, total / np.maximum(weight, 0.5), np.nan)
