@@ -77,14 +77,17 @@ class Rehearsals:
     def model(self, t: int) -> DemandModel:
         """The whole model as of cutoff t; its blend learned from earlier cutoffs alone."""
         self.prepare([t])
+        return DemandModel().fit(self.kept[t].panel, self.kept[t].members, self.replay(t))
+
+    def replay(self, t: int) -> Replay:
+        """What members said at the earlier cutoffs of t, once prepared, and what then happened."""
         earlier = [self.kept[c] for c in self.cutoffs(t)]
-        replay = Replay(
-            names=tuple(self.kept[t].members),
+        return Replay(
+            names=tuple(earlier[0].members),
             panels=[r.panel for r in earlier],
             forecasts=[r.layers for r in earlier],
             truths=[self._truth(r.panel.t) for r in earlier],
         )
-        return DemandModel().fit(self.kept[t].panel, self.kept[t].members, replay)
 
     def _then(self, t: int) -> Panel:
         """What was known at t, of the series that had begun."""

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.panel import Panel
 from models.demand.boosted import Boosted
+from models.demand.croston import croston_sba, imapa, tsb
 from models.demand.ets import ets
 from models.demand.members import Local, Member
 from models.demand.model import DemandModel
@@ -29,8 +30,9 @@ from training.progress import Tick, silent
 from training.rehearsal import Rehearsals
 from training.split import rolling
 
-Name = Literal["boosted", "lstm", "ets", "theta"]
+Name = Literal["boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa"]
 Letter = Literal["M", "W"]
+LOCAL = {"ets": ets, "theta": theta, "croston": croston_sba, "tsb": tsb, "imapa": imapa}
 CONFIG = Path(__file__).parents[2] / "configs" / "demand.yaml"
 
 
@@ -47,7 +49,7 @@ class DemandConfig(BaseModel):
     horizon: dict[Letter, int] = {"M": 3, "W": 13}
     replays: dict[Letter, int] = {"M": 5, "W": 4}
     windows: int = Field(default=3, ge=1)
-    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta")
+    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta", "tsb")
     country: str | None = None
     delay: int = Field(default=0, ge=0)
     gaps: Literal["missing", "zero"] = "missing"
@@ -100,7 +102,7 @@ def _member(name: Name, config: DemandConfig) -> Member:
         return Boosted(country=config.country, seed=config.seed, **_options(config.boosted))
     if name == "lstm":
         return Recurrent(loop=train, seed=config.seed, **_options(config.lstm))
-    return Local({"ets": ets, "theta": theta}[name])
+    return Local(LOCAL[name])
 
 
 def _options(settings: Settings) -> dict[str, Any]:
