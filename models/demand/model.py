@@ -70,8 +70,13 @@ class DemandModel:
         season = panel.freq.season
         segment = np.concatenate([self.segments_.names(p.y, season) for p in replay.panels])
         layers, y = np.concatenate(replay.forecasts), np.concatenate(replay.truths)
-        rows = np.repeat(segment, self.horizon_)
-        self.stack_ = Stack(names=replay.names).fit(layers.reshape(-1, len(replay.names)), y.ravel(), rows)
+        window = np.repeat(np.arange(len(replay.truths)), [len(truth) for truth in replay.truths])
+        self.stack_ = Stack(names=replay.names).fit(
+            layers.reshape(-1, len(replay.names)),
+            y.ravel(),
+            np.repeat(segment, self.horizon_),
+            window=np.repeat(window, self.horizon_),
+        )
         mean = self.stack_.combine(layers, segment)
         clues = [
             _clues(p, f, m)
