@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from features.panel import Panel
 from models.demand.baselines import Forecaster
+from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class Local:
     """A function of one series' history, run over the panel."""
 
     function: Forecaster
-    horizon_: int = field(default=0, init=False)
+    horizon_: int | None = field(default=None, init=False)
 
     def fit(self, panel: Panel, horizon: int) -> Self:
         """Remember the horizon; a local method learns when it predicts."""
@@ -47,4 +48,6 @@ class Local:
 
     def predict(self, panel: Panel) -> Array:
         """Mean units, [n, h]."""
+        if self.horizon_ is None:
+            raise NotFitted(self)
         return self.function(panel.y, season=panel.freq.season, horizon=self.horizon_)

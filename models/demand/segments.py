@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from features.intermittency import zero_rate
 from features.windows import level
+from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 LUMPY_RATE = 0.1
@@ -28,7 +29,7 @@ class Segments:
     """Volume class x lumpiness."""
 
     shares: tuple[float, float] = (0.80, 0.95)
-    bounds_: tuple[float, float] = field(default=(0.0, 0.0), init=False)  # least level of A, of B
+    bounds_: tuple[float, float] | None = field(default=None, init=False)  # least level of A, of B
 
     def fit(self, y: Array, season: int) -> Self:
         """Learn the bounds of the volume classes from units [n, t]."""
@@ -40,6 +41,8 @@ class Segments:
 
     def names(self, y: Array, season: int) -> NDArray[np.object_]:
         """The segment of each series, [n]."""
+        if self.bounds_ is None:
+            raise NotFitted(self)
         size = level(y, season)
         volume = np.where(size >= self.bounds_[0], "A", np.where(size >= self.bounds_[1], "B", "C"))
         lumpy = np.nan_to_num(zero_rate(y, season)) > LUMPY_RATE

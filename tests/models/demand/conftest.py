@@ -5,7 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from features.panel import Panel
 from models.demand.baselines import Forecaster
+from models.demand.model import DemandModel
+from tests.panels import small_channel
+from tests.toy_room import toy
+from training.recipes import demand
+from training.rehearsal import Rehearsals
 
 
 def _panel(n: int = 24, t: int = 44) -> np.ndarray:
@@ -56,3 +62,23 @@ def _check_contract(method: Forecaster) -> None:
 def panel_contract() -> Callable[[Forecaster], None]:
     """Shape, sign, purity, row order, company, scale, and the odd series."""
     return _check_contract
+
+
+@pytest.fixture(scope="session")
+def panel() -> Panel:
+    """18 series, 36 months, prices and deals three months ahead."""
+    return small_channel(6, 3, t=36)
+
+
+@pytest.fixture(scope="session")
+def rehearsals(panel: Panel) -> Rehearsals:
+    """All members of the room at toy size, tried at two cutoffs and fitted at the last."""
+    past = demand.rehearsals(panel, 3, toy())
+    past.prepare([panel.t])
+    return past
+
+
+@pytest.fixture(scope="session")
+def model(rehearsals: Rehearsals, panel: Panel) -> DemandModel:
+    """The whole room, trained on `panel`."""
+    return rehearsals.model(panel.t)
