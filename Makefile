@@ -18,7 +18,7 @@ demo: $(MADE) ## Sample channel: load, train, release, serve; run again to go on
 	$(BIN)/qudao demo --port $(PORT)
 
 test: $(MADE) ## All tests, doctests included
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(MADE) ## Format, lint, types, walls, doctests
 	$(BIN)/ruff format --check .
