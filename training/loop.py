@@ -41,6 +41,11 @@ def train(network: nn.Module, draw: Callable[[], Batch], *, steps: int, learning
         trainer.fit(_Lit(network, steps, learning_rate), DataLoader(_Drawn(draw, steps), batch_size=None))
 
 
+def _rising(steps: int) -> float:
+    """The share of steps in which the learning rate rises; not exactly one step, which torch divides by."""
+    return min(max(0.2, 1.5 / steps), 0.9)
+
+
 class _Drawn(IterableDataset[Batch]):
     def __init__(self, draw: Callable[[], Batch], steps: int) -> None:
         self._draw, self._steps = draw, steps
@@ -61,6 +66,6 @@ class _Lit(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=self._rate, weight_decay=_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self._rate, total_steps=self._steps, pct_start=0.2
+            optimizer, max_lr=self._rate, total_steps=self._steps, pct_start=_rising(self._steps)
         )
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
