@@ -51,7 +51,7 @@ class Analogues:
         size = pd.Series(np.log(level(known.y, known.freq.season)))
         self.overall_ = float(size.median()) if len(size) else 0.0
         self.product_ = size.groupby(known.static["sku_id"].astype(str)).median()
-        rest = size - known.static["sku_id"].astype(str).map(self.product_)
+        rest = size - _told(known, "sku_id", self.product_)
         self.dealer_ = rest.groupby(known.static["dealer_id"].astype(str)).median()
         last = known.y[:, -known.freq.season :]
         ratio = last / np.exp(self._log_size(known))[:, None]
@@ -74,6 +74,11 @@ class Analogues:
         return np.asarray(mean[..., None] * self.ratios_)
 
     def _log_size(self, panel: Panel) -> Array:
-        product = panel.static["sku_id"].astype(str).map(self.product_).fillna(self.overall_)
-        dealer = panel.static["dealer_id"].astype(str).map(self.dealer_).fillna(0.0)
+        product = _told(panel, "sku_id", self.product_).fillna(self.overall_)
+        dealer = _told(panel, "dealer_id", self.dealer_).fillna(0.0)
         return np.asarray((product + dealer).to_numpy(), dtype=np.float64)
+
+
+def _told(panel: Panel, column: str, values: "pd.Series[float]") -> "pd.Series[float]":
+    """What is known by name of each series, [n]; NaN where the name is unknown."""
+    return panel.static[column].astype(str).map(values).astype(float)

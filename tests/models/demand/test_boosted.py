@@ -28,7 +28,9 @@ def test_a_season_shared_by_all_series_is_learned():
 
 
 def test_a_series_counts_by_its_size():
-    y = np.vstack([np.full((15, 30), 1e4), 1.2 ** np.arange(30) * np.ones((15, 1))])  # large flat, small growing
+    y = np.vstack(
+        [np.full((15, 30), 1e4), 1.2 ** np.arange(30) * np.ones((15, 1))]
+    )  # large flat, small growing
     cuts = range(13, 30)
     levels = [[oracle.level(list(row[:t]), 12) for t in cuts] for row in y]
     ratio = y[:, 13:].sum() / np.sum(levels)  # what one number for all would have to be

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from models.demand.stack import Stack
+from models.errors import NotFitted
+from tests.oracles import simplex as oracle
+
+NAMES = ("a", "b", "c")
+
+
+def _rows(seed, n=400, mix=(0.6, 0.3, 0.1)):
+    """Members that err on their own, and truths near a mixture of them."""
+    rng = np.random.default_rng(seed)
+    members = rng.lognormal(4, 1, (n, 1)) * rng.gamma(9, 1 / 9, (n, 3))
+    return members, members @ np.array(mix) * rng.gamma(100, 0.01, n)
+
+
+def _same(n, name="A smooth"):
+    return np.full(n, name, dtype=object)
+
+
+def _fitted(members, y, segment, *, windows=1, **options):
+    names = NAMES[: members.shape[1]]
+    return Stack(names=names, **options).fit(members, y, segment, window=np.arange(len(y)) % windows)
+
+
+@pytest.mark.parametrize(("seed", "mix"), [(0, (0.6, 0.3, 0.1)), (1, (1.0, 0.0, 0.0)), (2, (0.2, 0.2, 0.6))])
+def test_weights_are_those_of_a_search_over_all_mixtures(seed, mix):
+    members, y = _rows(seed, 150, mix)
+    found = _fitted(members, y, _same(150)).table().loc["all"].to_numpy()
+    best, least = oracle.search(members.tolist(), y.tolist())
+    np.testing.assert_allclose(found, best, atol=0.07)
+    assert oracle.cost(found, members.tolist(), y.tolist()) <= 1.05 * least
+
+
+def test_weights_are_shares():
+    members, y = _rows(3)
+    segment = np.where(np.arange(400) % 3, "A smooth", "B lumpy").astype(object)
+    table = _fitted(members, y, segment).table()
+    assert table.index.tolist() == ["all", "A smooth", "B lumpy"]
+    np.testing.assert_allclose(table.sum(axis=1), 1.0)
+    assert (table >= 0).all(axis=None)
+
+
+def test_a_large_segment_has_its_own_weights_and_a_small_one_those_of_all():
+    (most, y_most), (own, y_own) = _rows(0, 3000, (1, 0, 0)), _rows(1, 3000, (0, 0, 1))
+    members, y = np.vstack([most, own, own[:5]]), np.hstack([y_most, y_own, y_own[:5]])
+    segment = np.hstack([_same(3000), _same(3000, "B"), _same(5, "C")])
+    table = _fitted(members, y, segment).table()
+    assert table.loc["A smooth", "a"] > 0.7
+    assert table.loc["B", "c"] > 0.7
+    np.testing.assert_allclose(table.loc["C"], table.loc["all"], atol=0.01)
+
+
+def test_a_silent_member_hands_its_weight_to_the_others():
+    members, y = _rows(4)
+    stack = _fitted(members, y, _same(400))
+    weights, factor = stack.weights_["A smooth"], stack.factors_["A smooth"]
+    asked = np.array([[10.0, np.nan, 30.0], [np.nan, 20.0, np.nan], [np.nan] * 3])
+    left = (weights[0] * 10 + weights[2] * 30) / (weights[0] + weights[2])
+    np.testing.assert_allclose(stack.combine(asked, _same(3)), [factor * left, factor * 20, np.nan])
+
+
+def test_silent_members_and_unknown_truths_are_no_obstacle_to_learning():
+    members, y = _rows(5)
+    clear = _fitted(members, y, _same(400)).table()
+    members[::40], y[1::40] = np.nan, np.nan
+    members[2::40, 1] = np.nan
+    np.testing.assert_allclose(_fitted(members, y, _same(400)).table(), clear, atol=0.05)
+
+
+def test_a_bias_that_stays_is_taken_out():
+    members, y = _rows(7, 5000)
+    biased = _fitted(members, 1.2 * y, _same(5000), windows=4)
+    assert biased.strength_ == 1.0
+    assert biased.combine(members, _same(5000)).sum() == pytest.approx(1.2 * y.sum(), rel=0.01)
+
+
+def test_a_bias_that_comes_and_goes_is_left_alone():
+    members, y = _rows(8, 4000)
+    swing = np.array([1.25, 0.8, 1.0, 1.0])[np.arange(4000) % 4]
+    assert _fitted(members, swing * y, _same(4000), windows=4).factors_ == {"all": 1.0, "A smooth": 1.0}
+
+
+def test_two_windows_cannot_tell_a_bias_from_a_season():
+    members, y = _rows(9)
+    assert _fitted(members, 1.2 * y, _same(400), windows=2).strength_ == 0.0
+
+
+@pytest.mark.parametrize(("sold", "factor"), [(0.0, 1.0), (1e9, 1.25), (1.0, 0.75)])
+def test_the_factor_stays_within_a_quarter(sold, factor):
+    members = np.full((60, 2), 100.0)
+    stack = _fitted(members, np.full(60, sold), _same(60), windows=4)
+    assert stack.factors_["A smooth"] == pytest.approx(factor)
+
+
+def test_a_cube_is_combined_like_its_rows():
+    members, y = _rows(6)
+    stack = _fitted(members, y, _same(400, "B"))
+    cube, segment = members.reshape(100, 4, 3), np.array(["B", "unseen"] * 50, dtype=object)
+    by_row = stack.combine(members, np.repeat(segment, 4))
+    np.testing.assert_allclose(stack.combine(cube, segment), by_row.reshape(100, 4))
+
+
+def test_an_unfitted_stack_says_so():
+    with pytest.raises(NotFitted, match="Stack is not fitted yet"):
+        Stack(names=NAMES).combine(np.ones((1, 3)), _same(1))
