@@ -66,12 +66,14 @@ def imapa(y: Array, *, season: int, horizon: int) -> Array:
 
 
 def _smoothed(past: Array, alphas: tuple[float, ...]) -> Array:
-    """Simple smoothing from the first value on, [t, n] to [t + 1, c, n]: before each period, then after."""
+    """Simple smoothing from the first value on, [t, n] to [t + 1, c, n]: before each period, then after.
+    Nothing is expected of the first value itself."""
     first = past[(~np.isnan(past)).argmax(axis=0), np.arange(past.shape[1])]
     theta = np.empty((2, len(alphas), past.shape[1]))
     theta[0] = np.log(np.array(alphas) / (1 - np.array(alphas)))[:, None]
     theta[1] = np.nan_to_num(first)
-    return _SIMPLE.expected(past, theta, horizon=1)
+    begun = np.vstack([np.zeros((1, past.shape[1]), bool), np.maximum.accumulate(~np.isnan(past), axis=0)])
+    return np.where(begun[:, None], _SIMPLE.expected(past, theta, horizon=1), 0.0)
 
 
 def _best(past: Array, rate: Array) -> Array:

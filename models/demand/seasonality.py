@@ -5,8 +5,8 @@ Out:  [n, season] indices around 1 (multiplicative) or around 0 (additive, units
       the j-th period after the history, and to that period of every year before.
 
 Classical decomposition: values against a centred moving average one year long, averaged over the
-years, scaled so that a year averages to 1 (or 0). A moving average counts where half of its year was
-seen; a month never compared keeps the neutral index.
+years, scaled so that a year averages to 1 (or 0). A moving average counts where half of its year was seen,
+so the last months count too; a month never compared keeps the neutral index.
 
 `shrunk_profile` replaces the usual seasonality test, which keeps all of a profile or nothing: each
 profile is drawn toward neutral by the share of its spread that noise alone would give (empirical
@@ -34,6 +34,8 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.demand.slope import proven_line
 
 Array = NDArray[np.float64]
 Remainder = Callable[[Array, bool], Array]  # y [k, t] near 1 without season, all positive? -> [k, horizon]
@@ -105,14 +107,19 @@ def _against_the_year(y: Array, season: int, multiplicative: bool) -> Array:
 
 
 def _moving_average(y: Array, season: int) -> Array:
-    """A year's mean around each value; an even year takes half of both ends. [n, t]"""
+    """A year's mean around each value; an even year takes half of both ends. [n, t]
+
+    Where less than the whole year was seen, its middle lies off the value: the slope makes up for it."""
     half, t = season // 2, y.shape[1]
     weights = np.ones(2 * half + 1)
     weights[[0, -1]] = 0.5 if season % 2 == 0 else 1.0
     seen = np.pad(~np.isnan(y), ((0, 0), (half, half)))
     filled = np.pad(np.nan_to_num(y), ((0, 0), (half, half)))
-    total, weight = np.zeros((2, *y.shape))
+    total, weight, off = np.zeros((3, *y.shape))
     for k, w in enumerate(weights):
         total += w * filled[:, k : k + t]
         weight += w * seen[:, k : k + t]
-    return np.where(weight >= _SEEN_SHARE * season, total / np.maximum(weight, 0.5), np.nan)
+        off += w * (k - half) * seen[:, k : k + t]
+    _, slope = proven_line(y)
+    average = (total - slope[:, None] * off) / np.maximum(weight, 0.5)
+    return np.where(weight >= _SEEN_SHARE * season, average, np.nan)

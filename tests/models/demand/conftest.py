@@ -1,8 +1,11 @@
 """The promises that every member of the demand room keeps, whatever it believes."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.panel import Panel
@@ -82,3 +85,16 @@ def rehearsals(panel: Panel) -> Rehearsals:
 def model(rehearsals: Rehearsals, panel: Panel) -> DemandModel:
     """The whole room, trained on `panel`."""
     return rehearsals.model(panel.t)
+
+
+@pytest.fixture(scope="session")
+def stallion() -> np.ndarray:
+    """Public beer sales, 350 agency x SKU series [n, t] of 60 months to 2017-12."""
+    root = Path(__file__).parents[3]
+    folder = Path(os.environ.get("QUDAO_DATA", root.parent / "shared" / "data"))
+    file = folder / "stallion_agency_sku_monthly" / "stallion.parquet"
+    if not file.exists():
+        pytest.skip("public data is not under $QUDAO_DATA")
+    sales = pd.read_parquet(file, columns=["agency", "sku", "date", "volume"])
+    by_series = sales.astype({"agency": str, "sku": str}).pivot(index=["agency", "sku"], columns="date")
+    return by_series.to_numpy(dtype=float)
