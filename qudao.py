@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -96,7 +96,7 @@ def train(
 ) -> None:
     """Backtest, fit on everything, register a version. The champion stays who it is."""
     _open(room)
-    from training.recipes.demand import CONFIG, DemandConfig
+    from training.settings import CONFIG, DemandConfig
     from training.train import train_demand
 
     trained = train_demand(
@@ -143,7 +143,7 @@ def backtest(
     horizon: Annotated[int, typer.Option(help="Periods ahead.", min=1, max=26)] = 3,
     windows: Annotated[int, typer.Option(help="Cutoffs to replay, back from the end.", min=1)] = 4,
     freq: Annotated[
-        str | None, typer.Option(help="M or W (default: as in the profile or the dates).")
+        Literal["M", "W"] | None, typer.Option(help="Default: as in the profile or the dates.")
     ] = None,
     out: Out = Path("backtest"),
     without_plans: Annotated[bool, typer.Option("--without-plans", help="Nothing is known ahead.")] = False,
@@ -151,7 +151,7 @@ def backtest(
     quiet: Quiet = False,
 ) -> None:
     """An honest comparison with planners' methods on your own file; no warehouse needed."""
-    from training.recipes.demand import CONFIG, DemandConfig
+    from training.settings import CONFIG, DemandConfig
     from training.trial import Trial, panel_of_file, run_trial
 
     panel = panel_of_file([data], profile, freq=freq)
@@ -171,16 +171,15 @@ def score(
         int | None, typer.Option(help="Periods ahead (default: all the model learned).")
     ] = None,
     missing_plans: Annotated[
-        str, typer.Option(help="refuse, or carry the last price without promotions.")
+        Literal["refuse", "carry"], typer.Option(help="Or carry the last price, without promotions.")
     ] = "refuse",
 ) -> None:
     """Forecast every series as it was known then, into partitioned Parquet; run again to resume."""
     from serving.asof import Asked, score_as_of
-    from serving.rooms.plans import Missing
     from training.progress import chunks
 
     _open(room)
-    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=cast("Missing", missing_plans))
+    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=missing_plans)
     with chunks("Scoring") as advance:
         report = score_as_of(_lake(), _registry(), asked, on_chunk=advance)
     console.print(str(report), markup=False)

@@ -28,7 +28,7 @@ import pandas as pd
 from features.errors import ChannelError
 from models.metrics import mean_pinball
 from training.bootstrap import wape_gap
-from training.recipes.demand import DemandConfig
+from training.settings import DemandConfig
 from training.trial import Trial, panel_of_file, run_trial
 
 ROOT = Path(__file__).resolve().parents[1]

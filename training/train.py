@@ -25,9 +25,9 @@ from models.metrics import score_frame
 from models.registry import Registry
 from training.progress import steps
 from training.recipes import demand
-from training.recipes.demand import DemandConfig
 from training.report import write_report
 from training.scorecard import STACK, SUMS, Evidence
+from training.settings import DemandConfig
 from training.track import Run, code_version, tracked
 from training.tune import tune
 

@@ -27,8 +27,8 @@ from features.panel import Panel
 from features.sources import load_profile, read
 from training.progress import steps
 from training.recipes import demand
-from training.recipes.demand import DemandConfig
 from training.report import write_report
+from training.settings import DemandConfig
 from training.track import code_version
 from training.train import evidence, leaderboard
 

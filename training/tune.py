@@ -18,7 +18,7 @@ from features.panel import Panel
 from models.demand.boosted import Boosted
 from models.metrics import wape
 from training.progress import Tick, silent
-from training.recipes.demand import DemandConfig, Settings
+from training.settings import DemandConfig
 from training.split import rolling
 
 
@@ -39,7 +39,7 @@ def tune(
 ) -> Tuned:
     """Search `trials` settings on `windows` cutoffs of a panel that ends before the backtest."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    before = dict(config.boosted.model_extra or {})
+    before = dict(config.boosted)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=config.seed))
     study.enqueue_trial({k: v for k, v in before.items() if k in _RANGES})
     cuts = rolling(panel.t, horizon=horizon, windows=windows, least=horizon + 4)
@@ -50,7 +50,7 @@ def tune(
         return _judged(panel, horizon, cuts, Boosted(country=config.country, seed=config.seed, **options))
 
     study.optimize(objective, n_trials=trials)
-    found = Settings.model_validate(before | study.best_params)
+    found = before | study.best_params
     return Tuned(
         config=config.model_copy(update={"boosted": found}),
         wape=float(study.best_value),

@@ -38,7 +38,7 @@ class Recurrent:
     loop: Loop | None = field(default=None, repr=False)
     steps: int = 150
     batch: int = 256
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     hidden: int = 48
     dropout: float = 0.1
     seeds: int = 2

@@ -4,7 +4,7 @@ import pytest
 
 from features.frequency import MONTHLY
 from features.panel import Panel
-from training.recipes.demand import DemandConfig
+from training.settings import DemandConfig
 from training.tune import tune
 
 
@@ -24,7 +24,7 @@ def config():
 def test_the_answer_is_never_worse_than_what_we_had(panel, config):
     tuned = tune(panel, 2, config, trials=4)
     assert tuned.wape <= tuned.wape_before
-    assert (tuned.config.boosted.model_extra or {})["rounds"] == 15
+    assert tuned.config.boosted["rounds"] == 15
 
 
 def test_the_same_seed_finds_the_same_settings(panel, config):

@@ -9,12 +9,9 @@ Limits: a series needs a few observations for a forecast of its own (see models.
 """
 
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
 from features.panel import Panel
 from models.demand.boosted import Boosted
@@ -28,40 +25,10 @@ from training.backtest import backtest as compare
 from training.loop import train
 from training.progress import Tick, silent
 from training.rehearsal import Rehearsals
+from training.settings import DemandConfig, Name
 from training.split import rolling
 
-Name = Literal["boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa"]
-Letter = Literal["M", "W"]
 LOCAL = {"ets": ets, "theta": theta, "croston": croston_sba, "tsb": tsb, "imapa": imapa}
-CONFIG = Path(__file__).parents[2] / "configs" / "demand.yaml"
-
-
-class Settings(BaseModel):
-    """Options of one learner, handed on as they are."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-
-class DemandConfig(BaseModel):
-    """configs/demand.yaml, frozen; a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    horizon: dict[Letter, int] = {"M": 3, "W": 13}
-    replays: dict[Letter, int] = {"M": 5, "W": 4}
-    windows: int = Field(default=3, ge=1)
-    members: tuple[Name, ...] = ("boosted", "lstm", "ets", "theta", "tsb")
-    country: str | None = None
-    delay: int = Field(default=0, ge=0)
-    gaps: Literal["missing", "zero"] = "missing"
-    boosted: Settings = Settings()
-    lstm: Settings = Settings()
-    workers: int = Field(default=2, ge=1)
-    seed: int = 0
-
-    @classmethod
-    def read(cls, path: Path = CONFIG) -> Self:
-        """The settings in a YAML file."""
-        return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
 
 
 def members(config: DemandConfig) -> dict[str, Member]:
@@ -98,12 +65,10 @@ def cutoffs(past: Rehearsals, config: DemandConfig, windows: int) -> list[int]:
 
 
 def _member(name: Name, config: DemandConfig) -> Member:
+    trees: dict[str, Any] = dict(config.boosted)
+    network: dict[str, Any] = dict(config.lstm)
     if name == "boosted":
-        return Boosted(country=config.country, seed=config.seed, **_options(config.boosted))
+        return Boosted(country=config.country, seed=config.seed, **trees)
     if name == "lstm":
-        return Recurrent(loop=train, seed=config.seed, **_options(config.lstm))
+        return Recurrent(loop=train, seed=config.seed, **network)
     return Local(LOCAL[name])
-
-
-def _options(settings: Settings) -> dict[str, Any]:
-    return dict(settings.model_extra or {})
