@@ -42,7 +42,7 @@ class MissingPlans(ChannelError):
     """Plans end before the horizon; names the first series and periods without one."""
 
     def __init__(self, gaps: "pd.DataFrame", n_gaps: int) -> None:
-        self.gaps = gaps  # unique_id, plan, ds
+        self.gaps, self.n_gaps = gaps, n_gaps  # the first of them: unique_id, plan, ds
         first = "; ".join(f"{g.unique_id} {g.plan} {g.ds:%Y-%m-%d}" for g in gaps.itertuples())
         super().__init__(
             f"{n_gaps} plan values are missing in the periods to forecast; first: {first}. "

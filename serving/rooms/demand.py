@@ -215,7 +215,7 @@ def _missing_plans(missing: MissingPlans, panel: Panel, source: str) -> Problem:
     ]
     where = "the prices and promotions tables" if source == "keys" else "`plans` of the series"
     return Wrong(
-        "Plans are missing in the periods to forecast; first: "
+        f"{missing.n_gaps} plan values are missing in the periods to forecast; first: "
         + "; ".join(fault.detail for fault in faults)
         + ".",
         kind="missing-plans",
