@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training.recipes.demand import DemandConfig
+from training.settings import DemandConfig
 
 TOY: dict[str, Any] = {
     "boosted": {"rounds": 12, "leaves": 4, "min_rows": 5, "learning_rate": 0.2},
