@@ -50,7 +50,8 @@ def tsb(y: Array, *, season: int, horizon: int) -> Array:
     past = y.T
     chance = _smoothed(np.where(np.isnan(past), np.nan, past > 0), _CHANCE_ALPHAS)  # [t + 1, b, n]
     size = _smoothed(np.where(past > 0, past, np.nan), _SIZE_ALPHAS)  # [t + 1, a, n]
-    rate = (size[:, :, None] * chance[:, None]).reshape(len(size), -1, len(y))
+    pairs = size[:, :, None] * chance[:, None]  # [t + 1, a, b, n]
+    rate = pairs.reshape(len(pairs), pairs.shape[1] * pairs.shape[2], len(y))
     return _flat(_best(past, rate), y, horizon)
 
 
@@ -68,12 +69,13 @@ def imapa(y: Array, *, season: int, horizon: int) -> Array:
 def _smoothed(past: Array, alphas: tuple[float, ...]) -> Array:
     """Simple smoothing from the first value on, [t, n] to [t + 1, c, n]: before each period, then after.
     Nothing is expected of the first value itself."""
+    past = np.vstack([np.full((1, past.shape[1]), np.nan), past])  # there is always a period to look at
     first = past[(~np.isnan(past)).argmax(axis=0), np.arange(past.shape[1])]
     theta = np.empty((2, len(alphas), past.shape[1]))
     theta[0] = np.log(np.array(alphas) / (1 - np.array(alphas)))[:, None]
     theta[1] = np.nan_to_num(first)
-    begun = np.vstack([np.zeros((1, past.shape[1]), bool), np.maximum.accumulate(~np.isnan(past), axis=0)])
-    return np.where(begun[:, None], _SIMPLE.expected(past, theta, horizon=1), 0.0)
+    begun = np.maximum.accumulate(~np.isnan(past), axis=0)  # before the period that follows
+    return np.where(begun[:, None], _SIMPLE.expected(past, theta, horizon=1)[1:], 0.0)
 
 
 def _best(past: Array, rate: Array) -> Array:

@@ -153,7 +153,7 @@ def _answers(y: Array, season: int, horizon: int, forms: Callable[[Array, float]
 
 def _batches(y: Array, kind: NDArray[np.intp]) -> Iterator[tuple[int, Rows]]:
     """Series of one kind, those that begin together side by side; kind -1 is left out."""
-    by_start = np.argsort((~np.isnan(y)).argmax(axis=1), kind="stable")
+    by_start = np.argsort(np.isnan(y).cumprod(axis=1).sum(axis=1), kind="stable")
     for each in range(kind.max(initial=-1) + 1):
         rows = by_start[kind[by_start] == each]
         yield from ((each, rows[i : i + _SERIES_AT_ONCE]) for i in range(0, len(rows), _SERIES_AT_ONCE))

@@ -41,6 +41,8 @@ def _check_odd_series(method: Forecaster) -> None:
     np.testing.assert_array_equal(one_point, 7.0)
     np.testing.assert_array_equal(zeros, 0.0)
     assert (falling >= 0).all()
+    assert method(np.empty((0, 40)), season=12, horizon=6).shape == (0, 6)
+    assert np.isnan(method(np.empty((2, 0)), season=12, horizon=6)).all()
 
 
 def _check_contract(method: Forecaster) -> None:
