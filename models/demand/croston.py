@@ -13,7 +13,8 @@ Source: Syntetos and Boylan (2005), The accuracy of intermittent demand estimate
         Syntetos and Babai (2011), Intermittent demand: linking forecasting to inventory obsolescence,
         EJOR 214; Petropoulos and Kourentzes (2015), Forecast combinations for intermittent demand,
         JORS 66 (IMAPA).
-Limits: no season, no trend. Croston's forecast stays high when a product dies; prefer the other two.
+Limits: no season, no trend; `tsb` holds 16 numbers in memory for every value. Croston's forecast stays
+        high when a product dies: prefer the other two.
 
 >>> y = np.array([[0.0, 0.0, 6.0, 0.0, 0.0, 6.0, 0.0, 0.0, 6.0]])
 >>> imapa(y, season=12, horizon=1).round()

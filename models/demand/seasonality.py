@@ -43,6 +43,7 @@ Remainder = Callable[[Array, bool], Array]  # y [k, t] near 1 without season, al
 
 _WHOLE_YEAR, _HALF_YEAR = 0.9, 0.5  # seen of the year around a value, to trust its moving average
 _LOWEST_INDEX = 0.01
+_SERIES_AT_ONCE = 4096  # to bound the memory
 _HIGHEST = 2.0  # forecast, of the highest value seen
 MIN_YEARS = 2  # of values, for a profile
 
@@ -54,8 +55,9 @@ def without_season(y: Array, *, season: int, horizon: int, forecast: Remainder) 
     out = np.where(seen.any(axis=1), 0.0, np.nan)[:, None] * np.ones(horizon)
     positive = (~seen | (y > 0)).all(axis=1)
     for multiplicative in (True, False):
-        rows = np.flatnonzero((size > 0) & (positive == multiplicative))
-        if len(rows) > 0:
+        alike = np.flatnonzero((size > 0) & (positive == multiplicative))
+        for first in range(0, len(alike), _SERIES_AT_ONCE):
+            rows = alike[first : first + _SERIES_AT_ONCE]
             scaled = y[rows] / size[rows, None]
             index = shrunk_profile(scaled, season=season, multiplicative=multiplicative)
             past, ahead = np.split(index[:, np.arange(-y.shape[1], horizon) % season], [y.shape[1]], axis=1)
