@@ -15,7 +15,7 @@ training.settings.BadSettings: Settings of the demand room:
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -27,6 +27,9 @@ from models.demand.recurrent import Recurrent
 Name = Literal["boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa"]
 Letter = Literal["M", "W"]
 Options = dict[str, float]
+Periods = dict[Letter, Annotated[int, Field(ge=1)]]
+_HORIZON: Periods = {"M": 3, "W": 13}
+_REPLAYS: Periods = {"M": 5, "W": 4}
 CONFIG = Path(__file__).parents[1] / "configs" / "demand.yaml"
 _OWN = ("loop", "country", "seed")  # set by the recipe, not here
 
@@ -40,8 +43,8 @@ class DemandConfig(BaseModel):
     """configs/demand.yaml; the values here are those of the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    horizon: dict[Letter, int] = {"M": 3, "W": 13}
-    replays: dict[Letter, int] = {"M": 5, "W": 4}
+    horizon: Periods = _HORIZON
+    replays: Periods = _REPLAYS
     windows: int = Field(default=3, ge=1)
     members: tuple[Name, ...] = Field(default=("boosted", "lstm", "ets", "theta", "tsb"), min_length=1)
     country: str | None = None
@@ -51,6 +54,16 @@ class DemandConfig(BaseModel):
     lstm: Options = {}
     workers: int = Field(default=2, ge=1)
     seed: int = 0
+
+    @field_validator("horizon")
+    @classmethod
+    def _of_each_horizon(cls, given: Periods) -> Periods:
+        return _HORIZON | given
+
+    @field_validator("replays")
+    @classmethod
+    def _of_each_replay(cls, given: Periods) -> Periods:
+        return _REPLAYS | given
 
     @field_validator("boosted")
     @classmethod

@@ -159,6 +159,15 @@ def test_an_odd_series_is_forecast_at_its_own_size(odd, name, low, high):
     assert ((mean >= low) & (mean <= high)).all()
 
 
+@pytest.mark.parametrize("t", [1, 2, 5, 8, 13])
+def test_asked_with_a_few_months_it_answers_and_says_how_few(model, panel, t):
+    forecast = model.predict(panel.at(t, ahead=H))
+    assert np.isfinite(forecast.quantiles).all()
+    assert (forecast.mean >= 0).all()
+    few = np.isfinite(panel.y[:, :t]).sum(axis=1) < LEAST_PERIODS
+    assert ((forecast.notes != "") == few).all()
+
+
 def test_an_unseen_dealer_with_a_history_is_answered_from_it(model, panel, answer):
     static = panel.static.assign(dealer_id=["new"] * panel.n)
     forecast = model.predict(replace(panel, static=static))
