@@ -16,11 +16,13 @@ def run(request, tmp_path_factory):
     """A notebook after its last cell, and the home that it filled."""
     home = tmp_path_factory.mktemp("home")
     notebook = nbformat.read(request.param, as_version=4)
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUDAO_HOME", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        client.execute(kernel_name="python3")
+        client.execute()
     return notebook, home
 
 
