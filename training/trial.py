@@ -25,9 +25,11 @@ from features.frequency import frequency, infer
 from features.gather import gather
 from features.panel import Panel
 from features.sources import load_profile, read
+from models.demand.forecast import LEVELS, column
 from training.progress import steps
 from training.recipes import demand
 from training.report import write_report
+from training.scorecard import STACK, Evidence
 from training.settings import DemandConfig
 from training.track import code_version
 from training.train import evidence, leaderboard
@@ -77,9 +79,15 @@ def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, ti
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "made"
         report = write_report(judged, out=made, title=title, about=about)
-        frame.to_parquet(made / "forecasts.parquet", index=False)
+        frame[promised(judged)].to_parquet(made / "forecasts.parquet", index=False)
         shutil.copytree(made, out, dirs_exist_ok=True)
     return Outcome(frame=frame, table=leaderboard(judged), report=report)
+
+
+def promised(judged: Evidence) -> list[str]:
+    """The columns of forecasts.parquet: every one after the quantiles is a method."""
+    quantiles = [column(level) for level in LEVELS]
+    return ["unique_id", "ds", "cutoff", "y", STACK, *quantiles, *judged.members, *judged.planners]
 
 
 def _about(panel: Panel, config: DemandConfig, asked: Trial, windows: int) -> dict[str, Any]:
