@@ -53,7 +53,12 @@ def _panel(lake: Lake, loaded: Loaded, as_of: str) -> Panel:
     panel = panel_at(lake, loaded.model, freq.shift(last, 1), loaded.card)
     if panel is None or panel.first > last:
         raise ChannelError(f"Nothing was on record at the end of {as_of}; load sales first (qudao ingest).")
-    return panel.at(min(panel.position(last), panel.t))
+    if (observed := panel.position(last)) > panel.t:
+        raise ChannelError(
+            f"Sales are on record to {panel.cutoff:%Y-%m-%d} only; load those of {as_of} first "
+            "(qudao ingest), or name an earlier period."
+        )
+    return panel.at(observed)
 
 
 def period(text: str, freq: Frequency) -> pd.Timestamp:

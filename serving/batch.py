@@ -1,7 +1,7 @@
 """Batch: every series of a panel into partitioned Parquet, as far as it got.
 
     OUT/part=00000/forecasts.parquet    whole dealers, about `chunk` series
-    OUT/manifest.json                   what it is, and whether it is complete
+    OUT/_manifest.json                  what it is, and whether it is complete
 
 A row is one series and period: `Forecast.frame()` with dealer_id, sku_id, model_version and
 data_version. A partition is written aside and renamed, so a file that is there is whole;
@@ -32,7 +32,7 @@ from serving.rooms.plans import Missing, ready
 from serving.snapshot import Forecaster
 
 CHUNK_SERIES = 20_000
-MANIFEST = "manifest.json"
+MANIFEST = "_manifest.json"  # readers of Parquet folders pass over names that begin so
 Rows = NDArray[np.intp]
 Progress = Callable[[int, int], None]  # series done, series in all
 
@@ -155,7 +155,7 @@ def _open(out: Path, identity: Mapping[str, Any]) -> None:
 
 
 def _note(out: Path, manifest: Mapping[str, Any]) -> None:
-    fresh = out / f".{MANIFEST}"
+    fresh = out / f"{MANIFEST}.new"
     fresh.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     fresh.replace(out / MANIFEST)
 

@@ -35,6 +35,7 @@ from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 _MAX_BIN = 127
+_BAGGED_FROM = 100  # rows; a draw of fewer may hold none
 
 
 @dataclass(kw_only=True)
@@ -63,7 +64,7 @@ class Boosted:
         binning = {"max_bin": _MAX_BIN, "num_threads": 1, "verbosity": -1}
         data = lgb.Dataset(x, y, weight=level / level.mean(), params=binning)
         objective = "tweedie" if y.any() else "regression"  # Tweedie refuses a channel that never sold
-        self.booster_ = lgb.train(self._parameters(objective), data, num_boost_round=self.rounds)
+        self.booster_ = lgb.train(self._parameters(objective, len(y)), data, num_boost_round=self.rounds)
         return self
 
     def predict(self, panel: Panel) -> Array:
@@ -100,7 +101,7 @@ class Boosted:
             raise TooFewRows("Learning from series with an earlier period", 1, 0)
         return x, y, size
 
-    def _parameters(self, objective: str) -> dict[str, Any]:
+    def _parameters(self, objective: str, n_rows: int) -> dict[str, Any]:
         return {
             "objective": objective,
             "tweedie_variance_power": self.power,
@@ -109,7 +110,7 @@ class Boosted:
             "min_data_in_leaf": self.min_rows,
             "feature_fraction": self.column_share,
             "bagging_fraction": 0.7,
-            "bagging_freq": 1,
+            "bagging_freq": int(n_rows >= _BAGGED_FROM),
             "lambda_l2": self.l2,
             "max_bin": _MAX_BIN,
             "num_threads": 1,

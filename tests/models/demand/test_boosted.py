@@ -85,3 +85,9 @@ def test_a_history_of_a_few_periods_is_enough(t):
 def test_weeks_are_learned_like_months():
     panel = small_channel(3, 2, t=70, ahead=4, freq=WEEKLY)
     assert Boosted(**SMALL, country="CN").fit(panel, 4).predict(panel).shape == (6, 4)
+
+
+@pytest.mark.parametrize("t", [13, 20, 27])
+def test_one_short_series_is_enough(t):
+    y = np.arange(5.0, 5.0 + t)[None]
+    assert np.isfinite(Boosted(rounds=20).fit(panel_of(y), H).predict(panel_of(y))).all()
