@@ -12,6 +12,7 @@ Errors: TooFewRows (too little history to rehearse even once).
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -68,7 +69,9 @@ class Rehearsals:
             return
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
+        with ProcessPoolExecutor(
+            min(workers, len(todo)), mp_context=context, initializer=_watch_parent
+        ) as pool:
             running = {pool.submit(rehearse, self._then(t), self.horizon, self.make): t for t in todo}
             for done in as_completed(running):
                 tick(f"{self._then(running[done]).cutoff:%Y-%m-%d}")
@@ -104,3 +107,15 @@ def rehearse(panel: Panel, horizon: int, make: Make) -> Rehearsal:
     members = {name: member.fit(ready, horizon) for name, member in make().items()}
     layers = np.stack([m.predict(ready) for m in members.values()], axis=2)
     return Rehearsal(panel=panel, members=members, layers=layers)
+
+
+def _watch_parent() -> None:
+    """A worker ends when its training was killed; it would wait for work for ever."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
