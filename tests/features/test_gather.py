@@ -145,3 +145,11 @@ def test_an_unknown_frequency_is_refused():
 )
 def test_the_rhythm_is_read_from_the_dates(days, letter):
     assert infer(pd.Series(pd.to_datetime(days))).letter == letter
+
+
+def test_the_order_of_rows_in_the_tables_does_not_matter():
+    world = _world(9, later=2.0)
+    shuffled = {name: table.sample(frac=1.0, random_state=3) for name, table in world.items()}
+    one, two = gather(world, MONTHLY), gather(shuffled, MONTHLY)
+    assert one.ids.tolist() == two.ids.tolist()
+    assert one.fingerprint() == two.fingerprint()
