@@ -17,8 +17,8 @@ from tests.toy_room import TOY, toy
 from training.release import release
 from training.train import from_lake, train_demand
 
-QUICK = {"members": ["boosted", "theta"], "replays": {"M": 1, "W": 1}, "windows": 1}
-ENDLESS = TOY | QUICK | {"boosted": {"rounds": 1_000_000}, "workers": 2}
+QUICK = {"members": ["theta", "tsb"], "replays": {"M": 1, "W": 1}, "windows": 1}
+ENDLESS = TOY | QUICK | {"members": ["boosted"], "boosted": {"rounds": 1_000_000}, "workers": 2}
 PATIENCE_SECONDS = 120
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers under /proc")
 

@@ -131,6 +131,7 @@ def test_a_channel_that_never_sold_is_forecast_to_sell_nothing():
 def test_units_do_not_matter(panel):
     """Pieces or thousands of pieces: the same forecast."""
     config = toy(members=("boosted", "lstm"), replays={"M": 1, "W": 1})
+    panel = panel.at(24, ahead=3)
     pieces = _trained(panel, config).predict(panel).mean
     thousands = replace(panel, y=panel.y / 1000)
     found = _trained(thousands, config).predict(thousands).mean

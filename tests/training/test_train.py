@@ -12,7 +12,7 @@ from tests.toy_room import toy
 from training import train as training
 from training.train import from_lake, train_demand
 
-QUICK = toy(members=("boosted", "theta"), replays={"M": 1, "W": 1})
+QUICK = toy(members=("theta", "tsb"), replays={"M": 1, "W": 1})
 
 
 @pytest.fixture(scope="module")

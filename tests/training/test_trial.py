@@ -19,6 +19,11 @@ ASKED = Trial(horizon=3, windows=2, show=False)
 
 
 @pytest.fixture(scope="module")
+def panel():
+    return small_channel(4, 2, t=24)
+
+
+@pytest.fixture(scope="module")
 def file(panel, tmp_path_factory):
     return as_csv(panel, tmp_path_factory.mktemp("sales") / "sales.csv")
 
@@ -33,7 +38,7 @@ def test_a_plain_file_becomes_the_panel_it_was_written_from(file, panel):
     found = panel_of_file([file], "generic")
     np.testing.assert_allclose(found.y, panel.y, atol=1e-3)
     np.testing.assert_allclose(
-        found.plans["deal"], np.where(np.isnan(panel.y), np.nan, panel.plans["deal"][:, :36])
+        found.plans["deal"], np.where(np.isnan(panel.y), np.nan, panel.plans["deal"][:, :24])
     )
     assert set(found.plans) == {"net_price", "deal"}
     assert set(found.signals) == {"weather"}
