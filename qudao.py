@@ -155,7 +155,7 @@ def backtest(
     from training.trial import Trial, panel_of_file, run_trial
 
     panel = panel_of_file([data], profile, freq=freq)
-    asked = Trial(horizon=horizon, windows=windows, freq=freq, plans=not without_plans, show=not quiet)
+    asked = Trial(horizon=horizon, windows=windows, plans=not without_plans, show=not quiet)
     settings = DemandConfig.read(config or CONFIG)
     result = run_trial(panel, settings, asked, out, title=f"Backtest of {data.name}")
     console.print(_leaderboard(result.table, f"{panel.n:,} series, {horizon} {panel.freq.noun}s ahead"))

@@ -109,9 +109,7 @@ def measure(protocol: Protocol, folder: Path) -> dict[str, Any]:
     """The backtest of one protocol, and the cost of one fit and predict."""
     config = DemandConfig.read()
     panel = panel_of_file([folder / protocol.file], protocol.profile, freq=protocol.freq)
-    asked = Trial(
-        horizon=protocol.horizon, windows=protocol.windows, freq=protocol.freq, plans=protocol.plans
-    )
+    asked = Trial(horizon=protocol.horizon, windows=protocol.windows, plans=protocol.plans)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         outcome = run_trial(panel, config, asked, Path(scratch), title=protocol.name)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from features.calendar import festival_days, spring_festival_share, weekend_days
 from features.hierarchy import LEVELS, Groups, Vocabulary, codes, vocabulary
 from features.intermittency import age, periods_since_sale, zero_rate
+from features.lags import latest
 from features.panel import Panel, is_price
 from features.promotions import against_usual, against_year_ago, planned
 from features.seasonality import around_year_ago, year_ago
@@ -101,8 +102,7 @@ def spans(season: int) -> tuple[int, ...]:
 
 
 def _lags(panel: Panel, size: Array) -> Columns:
-    before = np.full((panel.n, max(_LAGS - panel.t, 0)), np.nan)
-    last = np.hstack([before, panel.y])[:, ::-1] / size[:, None]
+    last = latest(panel.y, _LAGS)[:, ::-1] / size[:, None]
     return {str(k): last[:, k - 1 : k] for k in range(1, _LAGS + 1)}
 
 

@@ -118,10 +118,6 @@ class Panel:
             signals={k: v[:, :t] for k, v in self.signals.items()},
         )
 
-    def delayed(self, periods: int) -> Self:
-        """The panel seen by someone whom the last `periods` observations have not reached yet."""
-        return self.at(self.t - periods) if periods else self
-
     def take(self, rows: Rows) -> Self:
         """Some of the series, by position or by mask."""
         return replace(

@@ -20,6 +20,7 @@ from features.panel import Panel
 from features.windows import level
 from models.demand.baselines import PLANNERS
 from models.demand.model import DemandModel
+from models.metrics import naive_scales
 
 Array = NDArray[np.float64]
 
@@ -48,18 +49,11 @@ def _window(panel: Panel, model: DemandModel, t: int, horizon: int, delay: int) 
 
 def _about(seen: Panel, steps: int) -> dict[str, Array]:
     y, season = seen.y, seen.freq.season
-    jump = y[:, season:] - y[:, :-season] if seen.t > season else np.diff(y, axis=1)
+    mase, rmsse = naive_scales(y, season if seen.t > season else 1)
     each = {
         "level": level(y, season),
         "zero_rate": zero_rate(y, season),
-        "scale_mase": _observed_mean(np.abs(jump)),
-        "scale_rmsse": np.sqrt(_observed_mean(jump**2)),
+        "scale_mase": mase,
+        "scale_rmsse": rmsse,
     }
     return {name: np.repeat(values, steps) for name, values in each.items()}
-
-
-def _observed_mean(values: Array) -> Array:
-    seen = np.isfinite(values)
-    count = seen.sum(axis=1)
-    total = np.where(seen, values, 0.0).sum(axis=1)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))

@@ -41,7 +41,6 @@ class Trial:
 
     horizon: int
     windows: int
-    freq: str | None = None
     plans: bool = True
     show: bool = True
 
@@ -55,7 +54,7 @@ class Outcome:
     report: dict[str, Any]
 
 
-def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None, gaps: Any = None) -> Panel:
+def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None) -> Panel:
     """The panel in a file, by its profile."""
     mapping = load_profile(profile)
     intake = read(mapping.model_copy(update={"frequency": freq}) if freq else mapping, files)
@@ -63,7 +62,7 @@ def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None, g
     if "sell_in" not in tables or tables["sell_in"].empty:
         raise ChannelError(f"Profile {mapping.name} found no sales (table sell_in).")
     rhythm = frequency(used.frequency) if used.frequency else infer(tables["sell_in"]["period_start"])
-    return gather(tables, rhythm, gaps=gaps or used.gaps)
+    return gather(tables, rhythm, gaps=used.gaps)
 
 
 def run_trial(panel: Panel, config: DemandConfig, asked: Trial, out: Path, *, title: str) -> Outcome:

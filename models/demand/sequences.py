@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hierarchy import codes
+from features.lags import latest
 from features.matrix import Setting
 from features.panel import Panel, is_price
 from features.promotions import against_usual, planned
@@ -62,14 +63,14 @@ class Reader:
         return tensors, size
 
     def _past(self, panel: Panel, size: Array) -> Array:
-        y = _last(panel.y, self.back)
+        y = latest(panel.y, self.back)
         scaled = np.minimum(np.nan_to_num(y) / size[:, None], _WIDEST)
         days = panel.freq.range(panel.freq.shift(panel.cutoff, 1 - self.back), self.back)
         layers = [np.log1p(scaled), np.isfinite(y).astype(float)]
         layers += [np.broadcast_to(wave, y.shape) for wave in _waves(days.day_of_year.to_numpy())]
         for name, size_of_plan in self.plans.items():
             change = _deviation(panel.plans[name][:, : panel.t], panel.freq.season, ratio=is_price(name))
-            layers.append(_last(change / size_of_plan, self.back))
+            layers.append(latest(change / size_of_plan, self.back))
         return np.stack([np.nan_to_num(layer) for layer in layers], axis=2)
 
     def _ahead(self, panel: Panel) -> Array:
@@ -87,14 +88,6 @@ class Reader:
     def _static(self, panel: Panel) -> NDArray[np.int64]:
         columns = [codes(panel.static, c, self.setting.vocabulary) + 1 for c in self.setting.vocabulary]
         return np.stack(columns, axis=1).astype(np.int64)
-
-
-def _last(values: Array, k: int) -> Array:
-    """The last k periods, [n, k], NaN before the first."""
-    out = np.full((len(values), k), np.nan)
-    known = values[:, -k:]
-    out[:, k - known.shape[1] :] = known
-    return out
 
 
 def _deviation(values: Array, k: int, *, ratio: bool) -> Array:

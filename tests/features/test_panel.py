@@ -23,11 +23,6 @@ def test_a_cut_outside_the_panel_is_refused(panel, t):
         panel.at(t)
 
 
-def test_a_delay_hides_the_last_periods(panel):
-    np.testing.assert_array_equal(panel.delayed(2).y, panel.y[:, :-2])
-    assert panel.delayed(0) is panel
-
-
 def test_taking_series_takes_all_that_belongs_to_them(panel):
     rows = np.array([7, 2])
     taken = panel.take(rows)
