@@ -13,8 +13,9 @@ from models.demand.baselines import PLANNERS
 from models.metrics import score_frame
 from tests.panels import changed_after, panel_of, small_channel
 from tests.toy_room import toy
+from training.config import BadSettings
 from training.recipes import demand
-from training.settings import CONFIG, BadSettings, DemandConfig
+from training.settings import CONFIG, DemandConfig
 from training.trial import panel_of_file
 
 EVERY = ("boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa")
