@@ -63,7 +63,7 @@ class Calibrator:
         """Calibrated probabilities, in (0, 1)."""
         if self.slopes_ is None:
             raise NotFitted(self)
-        return np.asarray(expit(_features(_clipped(p)) @ self.slopes_ + self.level_))
+        return np.asarray(expit(_features(_clipped(p)) @ self.slopes_ + self.level_), dtype=np.float64)
 
     def shift(self, probability: float) -> float:
         """By how much the log-odds of one probability move."""

@@ -36,4 +36,5 @@ class Fitted:
 
     def baselines(self) -> list[str]:
         """The names of the simple things beside it."""
-        return [c.removeprefix("baseline_") for c in self.evidence if str(c).startswith("baseline_")]
+        names = map(str, self.evidence.columns)
+        return [name.removeprefix("baseline_") for name in names if name.startswith("baseline_")]

@@ -23,6 +23,7 @@ from features.tables.dealers import DEALERS
 from features.tables.fault import Fault
 from features.tables.fx_rates import FX_RATES
 from features.tables.invoices import INVOICES
+from features.tables.licences import LICENCES
 from features.tables.outlets import OUTLETS
 from features.tables.overrides import OVERRIDES
 from features.tables.payments import PAYMENTS
@@ -30,6 +31,7 @@ from features.tables.prices import PRICES
 from features.tables.products import PRODUCTS
 from features.tables.promotions import PROMOTIONS
 from features.tables.rebate_programmes import REBATE_PROGRAMMES
+from features.tables.returns import RETURNS
 from features.tables.sell_in import SELL_IN
 from features.tables.sell_out import SELL_OUT
 from features.tables.signals import SIGNALS
@@ -43,6 +45,7 @@ __all__ = ["SCHEMAS", "Fault", "Known", "Table", "check", "coerce", "table"]
 _ALL = (
     *(DEALERS, OUTLETS, PRODUCTS, SELL_IN, SELL_OUT, STOCK, PRICES, PROMOTIONS, SIGNALS),
     *(REBATE_PROGRAMMES, INVOICES, PAYMENTS, CONTRACTS, TRACE_SCANS, FX_RATES, VERDICTS, OVERRIDES),
+    *(LICENCES, RETURNS),
 )
 SCHEMAS: dict[str, Table] = {one.name: one for one in _ALL}
 

@@ -1,6 +1,6 @@
 """Invoices: what a dealer owes.
 
-Key: invoice_id.
+Key: invoice_id. A credit note is not an invoice below zero but a payment against its invoice.
 """
 
 import pandas as pd
@@ -12,6 +12,10 @@ from features.tables.table import Table, schema
 
 def _due_after_issue(frame: pd.DataFrame) -> "pd.Series[bool]":
     return ~(frame["due_at"] < frame["issued_at"])
+
+
+def _owed(frame: pd.DataFrame) -> "pd.Series[bool]":
+    return ~(frame["amount"] < 0)
 
 
 INVOICES = Table(
@@ -26,6 +30,11 @@ INVOICES = Table(
             "amount": number(),
             "currency": currency(),
         },
+        pa.Check(
+            _owed,
+            name="amount: negative",
+            error="zero or more; load a credit note as a payment against its invoice",
+        ),
         pa.Check(
             _due_after_issue, name="due_at: due before it was issued", error="due_at on or after issued_at"
         ),

@@ -1,6 +1,6 @@
 """Verdicts: what a person decided about an alert.
 
-Key: verdict_id.
+Key: verdict_id. The latest decision about an alert is its status; earlier ones stay.
 """
 
 from features.tables.columns import moment, one_of, text
@@ -14,7 +14,7 @@ VERDICTS = Table(
             "verdict_id": text(),
             "alert_id": text(),
             "author": text(),
-            "verdict": one_of(("confirmed", "dismissed")),
+            "verdict": one_of(("acknowledged", "confirmed", "dismissed")),
             "reason": text(blank=True),
             "decided_at": moment(),
         }
