@@ -9,6 +9,6 @@ of Qudao but the canonical tables and the errors.
 """
 
 from features.simulator.channel import Channel, simulate
-from features.simulator.world import ImpossibleWorld, World, sample_world
+from features.simulator.world import ImpossibleWorld, World, sample_world, story_world
 
-__all__ = ["Channel", "ImpossibleWorld", "World", "sample_world", "simulate"]
+__all__ = ["Channel", "ImpossibleWorld", "World", "sample_world", "simulate", "story_world"]

@@ -98,8 +98,14 @@ def _truth(n: Nouns) -> Frames:
         "solvency": n.solvency.truth(n.land.dealer_ids),
         "diversions": n.diversion.truth(n.sold, n.land),
         "price_breaches": n.breaches.truth(n.sold),
-        "shocks": n.shocks.truth(n.sold, n.land),
+        "shocks": _shocks(n),
     }
+
+
+def _shocks(n: Nouns) -> pd.DataFrame:
+    """What nobody planned, of every kind that there is."""
+    shocks = n.shocks.truth(n.sold, n.land)
+    return pd.concat([shocks, n.wars.truth(n.periods, n.land)]) if n.wars.war.any() else shocks
 
 
 def _demand(n: Nouns) -> pd.DataFrame:

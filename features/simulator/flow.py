@@ -7,7 +7,8 @@ there; the rest is lost:
 
     stock[t] = stock[t-1] + sell_in[t] - sell_out[t],    sell_out[t] <= stock[t-1] + sell_in[t]
 
-to the unit. Diverted units pass through on top: bought and sold in the same period.
+to the unit. Diverted units pass through on top: bought and sold in the same period (or, when
+the seller does not report them, bought and kept on the books).
 Deliveries arrive within the period; nothing is in transit when it ends.
 
 Errors: none. All arrays are [n, observed periods], in units.
@@ -95,8 +96,9 @@ class Flow:
         base = sold.level * np.exp(guess).astype(np.float32)
         case_units = goods.case_units.astype(np.float32)[sold.grid.product]
         flow = _run(Policy.draw(world, sold), asked, foreseen, base, case_units)
-        sent = diversion.sent[:, :t]
-        return cls(flow.sell_in + sent, flow.sell_out + sent, flow.stock, flow.missed)
+        sent, reported = diversion.sent[:, :t], diversion.reported[:, :t]
+        kept = np.cumsum(sent - reported, axis=1)  # on the books only
+        return cls(flow.sell_in + sent, flow.sell_out + reported, flow.stock + kept, flow.missed)
 
     def stock_table(self, sold: Assortment) -> pd.DataFrame:
         """Canonical table `stock`."""

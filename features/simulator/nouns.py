@@ -28,6 +28,7 @@ from features.simulator.rebates import Rebates
 from features.simulator.seasons import seasons
 from features.simulator.shocks import Shocks
 from features.simulator.solvency import Solvency
+from features.simulator.wars import Wars
 from features.simulator.world import World
 
 _FADING_RATE = 0.6  # of demand is gone when a dealer fails
@@ -48,6 +49,7 @@ class Nouns:
     rebates: Rebates
     breaches: Breaches
     shocks: Shocks
+    wars: Wars
     demand: Demand
     diversion: Diversion
     flow: Flow
@@ -67,16 +69,18 @@ class Nouns:
         rebates = Rebates.draw(world, sold, prices)
         breaches = Breaches.draw(world, sold)
         shocks = Shocks.draw(world, sold)
+        wars = Wars.draw(world, periods)
         known = season[goods.category][sold.grid.product] + prices.response(sold.grid)
         known += plans.response(sold.grid, goods.category)
         unforeseen = rebates.response(sold) + np.log1p(-_FADING_RATE * solvency.distress)  # [d, t]
         moved = known + trends(world, land.quality, sold) + unforeseen[sold.grid.dealer]
         moved += shocks.response(sold, land, goods) + breaches.response(prices)
+        moved += wars.response(sold, land, goods, prices)
         demand = Demand.draw(world, sold, moved, shocks.project_units)
         diversion = Diversion.draw(world, land, goods, sold, demand)
         flow = Flow.draw(world, goods, sold, demand, diversion, known)
         money = Money.draw(world, land, sold, flow, prices, solvency)
         return cls(
             world, periods, land, goods, solvency, sold, plans, prices,
-            rebates, breaches, shocks, demand, diversion, flow, money,
+            rebates, breaches, shocks, wars, demand, diversion, flow, money,
         )  # fmt: skip

@@ -24,9 +24,6 @@ from features.simulator.grid import stamps
 from features.simulator.periods import Array, Periods
 from features.simulator.world import World
 
-_ATTACKS_PER_YEAR = 0.12  # for each territory and category
-_PROJECT_RATE = 0.003  # of series x month
-
 
 @dataclass(frozen=True)
 class Shocks:
@@ -46,8 +43,8 @@ class Shocks:
         grid = sold.grid
         series_at, series_log = _shifts(rng, grid.n, world.shock_share, 0.45, grid.periods)
         dealer_at, dealer_log = _shifts(rng, world.dealers, world.shock_share, 0.3, grid.periods)
-        attack = _attacks(rng, world.territories, grid.periods)
-        chance = np.float32(_PROJECT_RATE / grid.periods.per_month)
+        attack = _attacks(rng, world, grid.periods)
+        chance = np.float32(world.project_rate / grid.periods.per_month)
         hit = rng.random((grid.n, grid.periods.count), dtype=np.float32) < chance
         units = np.zeros(hit.shape, dtype=np.float32)
         units[hit] = np.round(sold.level[hit.nonzero()[0]] * rng.uniform(1, 5, hit.sum()))
@@ -98,11 +95,11 @@ def _shifts(
     return np.where(hit, at, periods.count), log.astype(np.float32)
 
 
-def _attacks(rng: np.random.Generator, territories: int, periods: Periods) -> Array:
+def _attacks(rng: np.random.Generator, world: World, periods: Periods) -> Array:
     """Two to six months of 15 to 40 % less, [territories, c, t]."""
-    taken = np.zeros((territories, len(CATEGORIES), periods.count), dtype=np.float32)
+    taken = np.zeros((world.territories, len(CATEGORIES), periods.count), dtype=np.float32)
     years = periods.observed / (12 * periods.per_month)
-    counts = rng.poisson(_ATTACKS_PER_YEAR * years, taken.shape[:2])
+    counts = rng.poisson(world.attacks_per_year * years, taken.shape[:2])
     for where, category in np.argwhere(counts):
         start = rng.integers(periods.observed)
         length = round(rng.integers(2, 7) * periods.per_month)

@@ -22,6 +22,7 @@ from features.simulator.periods import Array, Days, Periods
 from features.simulator.world import World
 
 DISTRESS_MONTHS = 8
+_STORY_ENDS = 4  # months before the end, the default that the story needs
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Solvency:
         failing = np.argsort(np.argsort(luck)) < round(world.default_share * d)
         earliest = np.minimum(np.maximum(land.joins, 0) + min(12, t // 2), t - 1)
         period = earliest + np.floor(rng.random(d) * (t - earliest)).astype(int)
+        if world.story:
+            one = int(np.argmin(np.where(land.joins < 0, luck, np.inf)))
+            failing[one], period[one] = True, max(0, t - round(_STORY_ENDS * periods.per_month))
         fails = np.where(failing, period, periods.count)
         within_days = (rng.random(d) * 28 / max(1, periods.per_month)).astype("m8[D]")
         day = periods.starts[np.minimum(fails, t - 1)] + within_days

@@ -1,8 +1,8 @@
 """Trace: codes on single units that buyers and inspectors scan.
 
 A share of all units sold is scanned, most in the territory of the dealer that bought them.
-Noise: a buyer who travels scans at home what was bought away. Truth: diverted units turn up
-in the receiver's territory, unless their codes were cut off.
+Noise: a buyer who travels scans at home what was bought away (see travel.py). Truth: diverted
+units turn up in the receiver's territory, unless their codes were cut off.
 
 >>> from features.simulator.channel import simulate
 >>> simulate(World(scan_coverage_share=0.0)).tables["trace_scans"].empty
@@ -20,9 +20,9 @@ from features.simulator.diversion import Diversion
 from features.simulator.flow import Flow
 from features.simulator.geography import Geography
 from features.simulator.grid import Ints, stamps, texts
+from features.simulator.travel import Travel
 from features.simulator.world import World
 
-_TRAVEL_RATE = 0.02  # of the scans
 _SHOP_RATE = 0.5  # of the scans are made in an outlet
 
 _DAY_SECONDS = 86_400
@@ -42,10 +42,11 @@ def trace_scans(
     world: World, land: Geography, sold: Assortment, flow: Flow, diversion: Diversion
 ) -> pd.DataFrame:
     """Canonical table `trace_scans`."""
-    rng = world.rng("trace")
+    travel = Travel.draw(world, land, sold.grid.periods)
+    own = flow.sell_out - diversion.reported[:, : flow.sell_out.shape[1]]
     parts = [
-        _at_home(rng, world, land, sold, flow.sell_out - diversion.sent[:, : flow.sell_out.shape[1]]),
-        _diverted(world, land, sold, diversion),
+        _at_home(world, land, sold, travel, own),
+        _diverted(world, land, sold, travel, diversion),
     ]
     row, step, territory, outlet = (
         np.concatenate([getattr(part, name) for part in parts])
@@ -55,17 +56,33 @@ def trace_scans(
 
 
 def _at_home(
-    rng: np.random.Generator, world: World, land: Geography, sold: Assortment, units: NDArray[np.float32]
+    world: World, land: Geography, sold: Assortment, travel: Travel, units: NDArray[np.float32]
 ) -> Scans:
-    counts = np.minimum(rng.poisson(world.scan_coverage_share * units), units).astype(int)
+    rng = world.rng("trace")
+    counts = np.minimum(rng.poisson(travel.coverage[sold.grid.dealer] * units), units).astype(int)
     cells = np.nonzero(counts)
     row, step = (np.repeat(part, counts[cells]) for part in cells)
     home = land.territory[sold.grid.dealer[row]]
-    travelled = rng.random(len(row)) < _TRAVEL_RATE
+    travelled = rng.random(len(row)) < travel.rate[sold.grid.dealer[row], step]
     away = (np.cumsum(land.away_rates, axis=1)[home] < rng.random(len(row))[:, None]).sum(axis=1)
     territory = np.where(travelled, np.minimum(away, world.territories - 1), home)
     in_shop = ~travelled & (rng.random(len(row)) < _SHOP_RATE)
-    return Scans(row, step, territory, _outlets(rng, land, sold, row, step, in_shop))
+    outlet = _outlets(rng, land, sold, row, step, in_shop)
+    territory, stays = _carried(world, travel, sold.grid.dealer[row], step, territory)
+    return Scans(row, step, territory, np.where(stays, outlet, -1))
+
+
+def _carried(
+    world: World, travel: Travel, dealer: Ints, step: Ints, territory: Ints
+) -> tuple[Ints, NDArray[np.bool_]]:
+    """Where scans were made when commuters, tourists and excursions are taken into account."""
+    rng = world.rng("carried scans")
+    stays = np.ones(len(dealer), dtype=bool)
+    for rate, to in zip(travel.flow_rates, travel.flow_to, strict=True):
+        goes = rng.random(len(dealer)) < rate[dealer, step]
+        territory = np.where(goes, to[dealer, step], territory)
+        stays &= ~goes
+    return territory, stays
 
 
 def _outlets(
@@ -85,7 +102,9 @@ def _outlets(
     return np.where(in_shop & (opened <= sold.grid.periods.starts[step]), pick, -1)
 
 
-def _diverted(world: World, land: Geography, sold: Assortment, diversion: Diversion) -> Scans:
+def _diverted(
+    world: World, land: Geography, sold: Assortment, travel: Travel, diversion: Diversion
+) -> Scans:
     """Scans of diverted units, whose codes are still on, in the receiver's territory."""
     rng = world.rng("diverted scans")
     row, step, territory = (
@@ -94,7 +113,8 @@ def _diverted(world: World, land: Geography, sold: Assortment, diversion: Divers
         [np.empty(0, dtype=np.int64)],
     )
     for e in diversion.episodes:
-        counts = rng.poisson(world.scan_coverage_share * e.units * (1 - e.stripped_rate))
+        coverage = travel.coverage[sold.grid.dealer[e.seller], e.first : e.first + len(e.units)]
+        counts = rng.poisson(coverage * e.units * (1 - e.stripped_rate))
         step.append(e.first + np.repeat(np.arange(len(counts)), counts))
         row.append(np.full(counts.sum(), e.seller))
         territory.append(np.full(counts.sum(), land.territory[sold.grid.dealer[e.receiver]]))

@@ -24,6 +24,7 @@ from typing import Literal, Self
 import numpy as np
 
 from features.errors import ChannelError
+from features.simulator.mixture import diversion_mixture
 
 
 class ImpossibleWorld(ChannelError):
@@ -64,6 +65,31 @@ class World:
     default_share: float = 0.1  # of the dealers stop paying for good
     diversion_share: float = 0.2  # of the dealers sell into another territory once or more
     breach_share: float = 0.2  # of the dealers undercut the price once or more
+    attacks_per_year: float = 0.12  # of a competitor, for each territory and category
+    wars_per_year: float = 0.0  # price wars, for each territory and category
+    decoys_per_year: float = 0.0  # street prices that drop for no reason, for each territory and product
+    project_rate: float = 0.003  # of series x month: a one-off order
+    story: bool = False  # one strong diversion and one default happen for certain in the last year
+    # how goods are diverted
+    diversion_episodes: int = 3  # a seller has one to so many
+    diversion_least_months: int = 2
+    diversion_most_months: int = 8
+    diversion_least_rate: float = 0.15  # of the market that pays for it: the receiver's
+    diversion_most_rate: float = 0.8
+    diversion_seller_share: float = 0.0  # 1: the strength is of the seller's own market; between: a blend
+    diversion_far_share: float = 0.0  # of the episodes go far instead of near
+    diversion_several_share: float = 0.0  # of the episodes have two or three receivers
+    diversion_price_rate: float = 0.0  # off the street price, for each share of the market that was diverted
+    stripping_share: float = 0.4  # of the episodes cut codes off
+    unreported_share: float = 0.0  # of the episodes stay on the seller's books as stock
+    # where and how often codes are scanned
+    travel_rate: float = 0.02  # of the scans
+    travel_spread: float = 0.0  # of dealers
+    commuter_share: float = 0.0  # of the dealers always sell to buyers of one other territory
+    tourist_share: float = 0.0  # of territory x month: many buyers come from one other territory
+    excursion_share: float = 0.0  # of dealer x month: a fair, a wedding: one place scans for a while
+    scan_spread: float = 0.0  # of coverage, over dealers and over territory x month
+    scanless_share: float = 0.0  # of the dealers have no scans
     # records of single transactions
     outlets_per_dealer: float = 6.0
     outlet_reporting_share: float = 0.25  # of the dealers report sell-out by outlet
@@ -92,6 +118,15 @@ class World:
             contract_share=0.02,
         )
 
+    @classmethod
+    def diversion_test(cls, seed: int, *, dealers: int = 480, months: int = 24) -> Self:
+        """A world to learn or to judge detectors of diversion on: every trouble and disguise, mixed by seed.
+
+        About 1.1 % of the dealer-months are diverted. No contracts, outlets or plans: detectors need none.
+        """
+        mixed = diversion_mixture(np.random.default_rng([seed, zlib.crc32(b"mixture")]))
+        return cls(seed=seed, dealers=dealers, months=months, **mixed)  # type: ignore[arg-type]
+
     def rng(self, noun: str) -> np.random.Generator:
         """The generator of one noun: seeded by the world's seed and the noun's name only."""
         child = np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(noun.encode()),))
@@ -99,6 +134,8 @@ class World:
 
     def _small(self) -> list[str]:
         least = {"seed": 0, "dealers": 1, "products": 1, "territories": 1, "months": 1, "plan_months": 0}
+        least |= {"diversion_episodes": 1, "diversion_least_months": 1}
+        least |= {"diversion_most_months": self.diversion_least_months}
         least |= {
             f.name: 0 for f in fields(self) if f.name.endswith(("_spread", "_rate")) or "_per_" in f.name
         }
@@ -121,3 +158,21 @@ class World:
 def sample_world(seed: int = 7) -> World:
     """The channel that the demonstration loads: 40 dealers x 12 products, four years."""
     return World(seed=seed, dealers=40, products=12, territories=8)
+
+
+def story_world(seed: int = 7) -> World:
+    """A small channel in which one dealer diverts and another defaults for certain in the last year.
+
+    Nobody else diverts; a few others default earlier or later, so that there is something to learn from.
+    """
+    return World(
+        seed=seed,
+        dealers=30,
+        products=6,
+        months=36,
+        story=True,
+        diversion_share=0.0,
+        diversion_price_rate=0.3,
+        scan_coverage_share=0.05,
+        default_share=0.15,
+    )
