@@ -26,7 +26,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from models.errors import NotFitted
 
@@ -63,15 +63,13 @@ class Calibrator:
         """Calibrated probabilities, in (0, 1)."""
         if self.slopes_ is None:
             raise NotFitted(self)
-        return np.asarray(expit(_features(_clipped(p)) @ self.slopes_ + self.level_), dtype=np.float64)
-
-    def shift(self, probability: float) -> float:
-        """By how much the log-odds of one probability move."""
-        return float(logit(self.predict(np.array([probability]))[0]) - logit(_clipped([probability])[0]))
+        calibrated: Array = np.asarray(expit(_features(_clipped(p)) @ self.slopes_ + self.level_))
+        return calibrated
 
 
 def _clipped(p: ArrayLike) -> Array:
-    return np.clip(np.asarray(p, float), _LEAST, 1 - _LEAST)
+    clipped: Array = np.clip(np.asarray(p, float), _LEAST, 1 - _LEAST)
+    return clipped
 
 
 def _features(p: Array) -> Array:

@@ -5,6 +5,8 @@ stays lower in 95 % of paired bootstrap draws of whole series, and when its inte
 80 % band (q10..q90) and the 90 % band (q05..q95) hold a share of truths inside `Rules`. Where there
 is no champion yet, it must cover and beat every planner's method in its own backtest.
 
+A room that scores (card: `kind` is "scores") is judged by training.admission instead.
+
 A version's card says where its backtest frame is (`backtest`: an artifact of its run) and which
 columns are planners' methods (`planners`). Every decision, also a refusal, is one line appended to
 `<root>/mlruns/releases.jsonl`, written before the alias moves: a line can be without its act (the
@@ -29,7 +31,7 @@ Limits: with a shared store, each machine keeps the lines of its own decisions.
 import getpass
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,9 +41,12 @@ import pandas as pd
 from features.errors import ChannelError
 from models import metrics
 from models.registry import CHAMPION, NoChampion, Registry, RegistryError, Version
+from training.admission import admit_scores, compare_scores
 from training.bootstrap import RESAMPLES, Gap, wape_gap
+from training.verdict import Verdict
 
 KEYS = ["unique_id", "ds", "cutoff"]
+SCORES = "scores"  # card["kind"] of a room that scores; its backtest is the evidence of training.fitted
 _SHARED_AT_LEAST = 0.5  # of the rows of each backtest; less would judge another question
 _SEED = 0
 
@@ -74,21 +79,6 @@ class Rules:
     coverage_80: tuple[float, float] = (0.72, 0.88)
     coverage_90: tuple[float, float] = (0.84, 0.96)
     resamples: int = RESAMPLES
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Whether a challenger is better and covers, and why, in sentences."""
-
-    better: bool
-    covers: bool
-    reasons: tuple[str, ...]
-    numbers: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def passes(self) -> bool:
-        """Good enough to answer."""
-        return self.better and self.covers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +189,10 @@ def _judge(
     room: str, registry: Registry, champion: Version | None, challenger: Version, rules: Rules | None
 ) -> Verdict:
     frame = _backtest(room, registry, challenger)
+    if registry.card(challenger).get("kind") == SCORES:
+        if champion is None:
+            return admit_scores(frame)
+        return compare_scores(_backtest(room, registry, champion), frame, seed=_SEED)
     if champion is None:
         planners = [p for p in registry.card(challenger).get("planners", ()) if p in frame]
         return admit(frame, planners, rules=rules)

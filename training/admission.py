@@ -1,0 +1,170 @@
+"""Admission: may a version of a scoring room answer?
+
+The first model of a room has to rank better than every simple thing beside it and to be calibrated,
+in each task of its evidence. A challenger is compared with the champion on the rows that both
+evidences share (task, subject, cutoff): in no task may its log loss be surely worse, in one it has
+to be surely better (95 % of paired bootstrap draws of whole subjects).
+
+A task with fewer than `Rules.least` outcomes of either kind is not judged, and a version without
+any judged task is not released but by force.
+
+>>> rng = np.random.default_rng(0)
+>>> truth = rng.uniform(0.05, 0.6, 800)
+>>> evidence = pd.DataFrame({"task": "late", "subject": np.arange(800).astype(str),
+...     "cutoff": pd.Timestamp("2024-01-01"), "y": (rng.random(800) < truth).astype(float),
+...     "probability": truth, "baseline_rate": rng.random(800)})
+>>> admit_scores(evidence).passes
+True
+>>> admit_scores(evidence.assign(probability=truth**3)).covers
+False
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import scoring
+from training.bootstrap import RESAMPLES
+from training.trust import MODEL, scorecard
+from training.verdict import Verdict
+
+KEYS = ["task", "subject", "cutoff"]
+_SURE = (0.025, 0.975)
+_LEAST_PROBABILITY = 1e-6
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRules:
+    """What a release of a scoring room must keep."""
+
+    most_ece: float = 0.05
+    least: int = 20  # outcomes of either kind, or a task is not judged
+    resamples: int = RESAMPLES
+
+
+def admit_scores(evidence: pd.DataFrame, *, rules: ScoreRules | None = None) -> Verdict:
+    """A room's first model, against the simple things in its own evidence."""
+    rules = rules or ScoreRules()
+    judged, auc = _judged_tasks(evidence, rules), _auc(evidence)
+    reasons: list[str] = []
+    beaten = [_rank(task, auc[task], reasons) for task in judged]
+    covers, told = _calibrated(evidence, judged, rules)
+    if not judged:
+        told = [_nothing_to_judge(rules)]
+    return Verdict(
+        better=bool(judged) and not any(beaten),
+        covers=bool(judged) and covers,
+        reasons=(*reasons, *told),
+        numbers={f"{task}.auc": auc[task][MODEL] for task in judged},
+    )
+
+
+def compare_scores(
+    champion: pd.DataFrame, challenger: pd.DataFrame, *, seed: int, rules: ScoreRules | None = None
+) -> Verdict:
+    """The challenger against the champion, on the rows that both evidences share."""
+    rules = rules or ScoreRules()
+    both = challenger.merge(
+        champion[[*KEYS, "probability"]], on=KEYS, suffixes=("", "_champion"), validate="one_to_one"
+    )
+    judged = _judged_tasks(both, rules)
+    sure_better, sure_worse = False, False
+    reasons: list[str] = []
+    numbers: dict[str, float] = {}
+    for task in judged:
+        part = both[both["task"] == task]
+        ours, theirs = (_loss(part["y"], part[c]) for c in ("probability", "probability_champion"))
+        low, high = _interval(ours - theirs, part["subject"], seed, rules.resamples)
+        sure_better |= high < 0
+        sure_worse |= low > 0
+        numbers |= {f"{task}.log_loss": float(ours.mean()), f"{task}.log_loss_champion": float(theirs.mean())}
+        reasons.append(f"{task}: {_gap_sentence(float(ours.mean()), float(theirs.mean()), low, high)}")
+    calibrated, told = _calibrated(challenger, judged, rules)
+    if not judged:
+        told = ["The two evidences share too little to compare: train both on the same data."]
+    return Verdict(
+        better=sure_better and not sure_worse,
+        covers=calibrated and bool(judged),
+        reasons=(*reasons, *told),
+        numbers=numbers,
+    )
+
+
+def _auc(evidence: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """AUC of each task and method."""
+    found: dict[str, dict[str, float]] = {}
+    for row in scorecard(evidence).to_dict("records"):
+        found.setdefault(str(row["task"]), {})[str(row["method"])] = float(row["auc"])
+    return found
+
+
+def _rank(task: str, auc: Mapping[str, float], reasons: list[str]) -> bool:
+    """Whether a simple thing ranks at least as well; what was found is told."""
+    rivals = {method: value for method, value in auc.items() if method != MODEL}
+    beaten_by = [method for method, value in rivals.items() if not auc[MODEL] > value]
+    shown = ", ".join(f"{method} {value:.3f}" for method, value in rivals.items())
+    reasons.append(f"{task}: AUC {auc[MODEL]:.3f} (beside it: {shown or 'nothing'}).")
+    if beaten_by:
+        reasons.append(f"{task}: not better than {', '.join(beaten_by)}.")
+    return bool(beaten_by)
+
+
+def _gap_sentence(ours: float, theirs: float, low: float, high: float) -> str:
+    word = "better" if high < 0 else "worse" if low > 0 else "not surely different"
+    return (
+        f"log loss {ours:.4f} against {theirs:.4f} of the champion, "
+        f"difference {low:+.4f} to {high:+.4f} (95 %): {word}."
+    )
+
+
+def _judged_tasks(evidence: pd.DataFrame, rules: ScoreRules) -> list[str]:
+    known = evidence[evidence["y"].notna()]
+    ones = known.groupby("task")["y"].sum()
+    zeros = known.groupby("task")["y"].count() - ones
+    return sorted(map(str, ones.index[(ones >= rules.least) & (zeros >= rules.least)]))
+
+
+def _calibrated(evidence: pd.DataFrame, judged: list[str], rules: ScoreRules) -> tuple[bool, list[str]]:
+    """Whether ECE is within what is allowed; a small sample has an ECE by chance alone."""
+    fine, told = True, []
+    for task in judged:
+        part = evidence[(evidence["task"] == task) & evidence["y"].notna()]
+        error, allowed = scoring.ece(part["y"], part["probability"]), _allowed_ece(part, rules)
+        fine &= bool(error <= allowed)
+        told.append(f"{task}: calibration error {error:.3f}; allowed {allowed:.3f}.")
+    return fine, told
+
+
+def _allowed_ece(part: pd.DataFrame, rules: ScoreRules) -> float:
+    """The rule, or what a perfectly calibrated score of as many rows shows in 9 of 10 samples."""
+    p = part["probability"].to_numpy(float)
+    rng = np.random.default_rng(0)
+    drawn = [scoring.ece((rng.random(len(p)) < p).astype(float), p) for _ in range(40)]
+    return max(rules.most_ece, float(np.quantile(drawn, 0.9)))
+
+
+def _loss(y: "pd.Series[float]", p: "pd.Series[float]") -> Array:
+    sure = np.clip(p.to_numpy(float), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return np.asarray(np.where(y.to_numpy(float) == 1, -np.log(sure), -np.log1p(-sure)), dtype=np.float64)
+
+
+def _interval(gap: Array, subject: "pd.Series[str]", seed: int, resamples: int) -> tuple[float, float]:
+    """95 % interval of the mean gap, whole subjects drawn with replacement."""
+    codes = pd.factorize(subject)[0]
+    sums, counts = np.bincount(codes, gap), np.bincount(codes).astype(float)
+    rng, n = np.random.default_rng(seed), len(counts)
+    draws = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(resamples)]
+    means = [float(d @ sums) / float(d @ counts) for d in draws]
+    low, high = np.quantile(means, _SURE)
+    return float(low), float(high)
+
+
+def _nothing_to_judge(rules: ScoreRules) -> str:
+    return (
+        f"No task has {rules.least} outcomes of either kind, so nothing can be judged. "
+        "Load a longer history, or take the decision yourself with --force."
+    )
