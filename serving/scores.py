@@ -1,0 +1,161 @@
+"""Scores: what every scoring room says of the data of one moment.
+
+The rooms are asked in the order in which one needs another: contract and health first, then
+credit as far as it goes without alerts, anomaly, credit with the alerts, growth. A room without
+a model is left out, and those that would use its answer fall back as they state. A batch and the
+service both come through here, so they say the same.
+
+The moment of an answer is the last one at which anything became known (`last_known`): a warehouse
+that was loaded to the end of 2025 is scored as of then, also when it is asked years later.
+
+Errors: models.registry.NoChampion (by `need`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import pandas as pd
+
+from features.known import Tables
+
+ORDER = ("contract", "health", "credit", "anomaly", "growth")
+STEPS = ("contract", "health", "credit", "anomaly", "credit", "growth")  # credit again, with the alerts
+LISTED = ("sell_in", "sell_out", "stock", "invoices", "payments", "trace_scans", "returns")
+Frames = Mapping[str, pd.DataFrame]
+_TOLD = {  # room -> its frame and the name under which other rooms know it
+    "contract": {"clauses": "clauses"},
+    "health": {"dealers": "health"},
+    "credit": {"dealers": "credit"},
+    "anomaly": {"alerts": "alerts"},
+}
+_NEEDS = {
+    "credit": {"contract", "anomaly"},
+    "anomaly": {"contract", "credit"},
+    "growth": {"contract", "health", "credit", "anomaly"},
+}
+
+
+class Scorer(Protocol):
+    """What the model of a scoring room offers."""
+
+    cutoff_: pd.Timestamp
+
+    def score(
+        self, tables: Tables, as_of: pd.Timestamp, others: Mapping[str, pd.DataFrame] | None = None
+    ) -> dict[str, pd.DataFrame]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What is scored: tables with their whole history, seen up to a moment."""
+
+    tables: Tables
+    moment: pd.Timestamp
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """One room's answers for the data of one moment, and what made them."""
+
+    name: str  # the room
+    version: str
+    model: Any
+    card: Mapping[str, Any]
+    trained_at: str
+    data: Data
+    frames: Frames
+    others: Frames = field(default_factory=dict, repr=False)
+
+    @property
+    def tables(self) -> Tables:
+        """Every table with its whole history."""
+        return self.data.tables
+
+    @property
+    def moment(self) -> pd.Timestamp:
+        """The last moment that is seen."""
+        return self.data.moment
+
+    @property
+    def data_version(self) -> str:
+        """Of the data that was scored."""
+        return self.data.version
+
+    @property
+    def as_of(self) -> str:
+        """The last moment that is seen, as a day."""
+        return f"{self.moment:%Y-%m-%d}"
+
+    @cached_property
+    def rows(self) -> Mapping[str, Mapping[str, int]]:
+        """Frame -> first column's id -> its row."""
+        return {
+            name: {str(key): row for row, key in enumerate(frame.iloc[:, 0])} if frame.shape[1] else {}
+            for name, frame in self.frames.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A champion of one room."""
+
+    model: Any
+    version: str
+    card: Mapping[str, Any]
+    trained_at: str = ""
+
+
+def last_known(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
+    """The last moment, not after now, at which a fact became known; plans do not count."""
+    moments = [tables[name]["known_at"] for name in LISTED if name in tables and len(tables[name])]
+    seen = [column[column <= now].max() for column in moments]
+    told = [moment for moment in seen if pd.notna(moment)]
+    return max(told, default=now)
+
+
+def score_rooms(
+    models: Mapping[str, Model],
+    data: Data,
+    *,
+    others: Frames | None = None,
+    told: Callable[[str], None] = lambda room: None,
+) -> dict[str, Scores]:
+    """Every room that has a model, each with what the others said before it."""
+    seen, made = dict(others or {}), dict[str, Scores]()
+    for room in [name for name in STEPS if name in models]:
+        told(room)
+        made[room] = _scored(room, models[room], data, seen)
+        for frame, name in _TOLD.get(room, {}).items():
+            seen[name] = made[room].frames[frame]
+    return made
+
+
+def stamped(scores: Scores) -> dict[str, pd.DataFrame]:
+    """The frames with what made them in every row."""
+    made = {"model_version": scores.version, "data_version": scores.data_version, "as_of": scores.as_of}
+    return {name: frame.assign(**made) for name, frame in scores.frames.items()}
+
+
+def needed(room: str) -> list[str]:
+    """The rooms to ask so that this one is complete, in order.
+
+    >>> needed("credit"), needed("health")
+    (['contract', 'credit', 'anomaly'], ['health'])
+    """
+    return [one for one in ORDER if one in {room} | _NEEDS.get(room, set())]
+
+
+def _scored(room: str, one: Model, data: Data, others: Frames) -> Scores:
+    return Scores(
+        name=room,
+        version=one.version,
+        model=one.model,
+        card=one.card,
+        trained_at=one.trained_at,
+        data=data,
+        frames=one.model.score(data.tables, data.moment, dict(others)),
+        others=dict(others),
+    )
