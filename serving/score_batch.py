@@ -110,11 +110,8 @@ def _write(scores: Scores, out: Path, as_of: str) -> ScoreReport:
     if any(out.iterdir()) and not (out / MANIFEST).exists():
         raise ForeignFolder(out)
     for name, frame in frames.items():
-        _aside(out / f"{name}.parquet", lambda path, frame=frame: frame.to_parquet(path, index=False))
-        flat = _flat(frame)
-        _aside(
-            out / f"{name}.csv", lambda path, flat=flat: flat.to_csv(path, index=False, encoding="utf-8-sig")
-        )
+        _aside(out / f"{name}.parquet", partial(frame.to_parquet, index=False))
+        _aside(out / f"{name}.csv", partial(_flat(frame).to_csv, index=False, encoding="utf-8-sig"))
     report = ScoreReport(
         room=scores.name,
         version=scores.version,
