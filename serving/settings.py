@@ -26,6 +26,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import ChannelError
+from serving.routes import POSTED, READ
 
 Role = Literal["planner", "platform", "scientist", "admin"]
 Caller = Literal["anyone"] | Role
@@ -41,7 +42,7 @@ class BadSettings(ChannelError):
 def _access() -> Mapping[str, tuple[Caller, ...]]:
     open_to_anyone = ("/livez", "/readyz", "/", "/docs", "/docs/docs.css", "/docs/docs.js", "/openapi.json")
     paths: dict[str, tuple[Caller, ...]] = {path: ("anyone",) for path in open_to_anyone}
-    paths |= {"/v1/forecasts": ROLES, "/v1/models": ROLES, "/metrics": ("platform", "admin")}
+    paths |= dict.fromkeys(sorted({*POSTED, *READ}), ROLES) | {"/metrics": ("platform", "admin")}
     return MappingProxyType(paths)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pandas as pd
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from models.registry import Registry
 
 log = logging.getLogger("qudao.snapshot")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Forecaster(Protocol):
@@ -57,19 +59,22 @@ class Snapshot:
     panel: Panel | None  # None while the lake is empty
     data_version: str
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version} with data {self.data_version}"
+
     @cached_property
     def rows(self) -> Mapping[str, int]:
         """unique_id -> its row in the panel."""
         return {} if self.panel is None else {str(key): row for row, key in enumerate(self.panel.ids)}
 
 
-class Source(Protocol):
+class Source(Protocol[T_co]):
     """Where snapshots come from."""
 
     def stamp(self) -> Hashable:
         """Changes whenever another snapshot would be built."""
 
-    def build(self) -> Snapshot: ...
+    def build(self) -> T_co: ...
 
 
 class DemandSource:
@@ -103,7 +108,7 @@ class DemandSource:
             version=loaded.version,
             model=loaded.model,
             card=loaded.card,
-            trained_at=_moment(versions[loaded.version]),
+            trained_at=written(versions[loaded.version]),
             panel=panel_at(self._lake, loaded.model, pd.Timestamp.now("UTC"), loaded.card),
             data_version=data_version,
         )
@@ -121,17 +126,17 @@ def panel_at(
     return gather(tables, frequency(model.freq_), gaps=(card or {}).get("gaps", "missing"))
 
 
-class Shelf:
+class Shelf(Generic[T]):
     """Holds the current snapshot and looks for a newer one in a thread of its own."""
 
-    def __init__(self, source: Source, *, poll_seconds: float) -> None:
+    def __init__(self, source: Source[T], *, poll_seconds: float) -> None:
         self.source, self.poll_seconds = source, poll_seconds
-        self.current: Snapshot | None = None
+        self.current: T | None = None
         self._stamp: Hashable = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="snapshot", daemon=True)
 
-    def need(self) -> Snapshot:
+    def need(self) -> T:
         """The current snapshot."""
         if self.current is None:
             raise NotReady("No model is loaded.", headers={"Retry-After": "5"})
@@ -144,7 +149,7 @@ class Shelf:
             return False
         fresh = self.source.build()
         self.current, self._stamp = fresh, stamp
-        log.info("Loaded %s %s with data %s", fresh.name, fresh.version, fresh.data_version)
+        log.info("Loaded %s", fresh)
         return True
 
     def start(self) -> None:
@@ -175,5 +180,6 @@ class Shelf:
         return ""
 
 
-def _moment(milliseconds: int) -> str:
+def written(milliseconds: int) -> str:
+    """A moment in milliseconds since 1970, as a text."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import REQUEST_ID, NotAllowed, NotFound, NotKnown, Problem, TooMany, WrongMethod
 from serving.metrics import meters
+from serving.routes import match, method
 from serving.security.audit import Audit
 from serving.security.body import read_body, replayed
 from serving.security.calls import Calls
@@ -33,7 +34,6 @@ from serving.security.reply import SAFE, Reply
 from serving.settings import Settings
 
 log = logging.getLogger("qudao.guard")
-POSTED = frozenset({"/v1/forecasts"})  # the other paths are read with GET
 _GIVEN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -42,12 +42,13 @@ class Visit:
     """One call on its way through."""
 
     request: Request
+    route: str = ""  # the listed path; empty: there is none
     key: Key | None = None
 
     @property
     def method(self) -> str:
         """The method that this path answers to."""
-        return "POST" if self.request.url.path in POSTED else "GET"
+        return method(self.route)
 
     def caller(self) -> dict[str, str]:
         """Who it is, for the audit."""
@@ -68,7 +69,9 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._visit(Visit(Request(scope)), receive, send)
+            request = Request(scope)
+            route = match(request.url.path, self.settings.access) or ""
+            await self._visit(Visit(request, route), receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
 
@@ -92,7 +95,7 @@ class Guard:
             return Problem("The service failed while answering.").response()
 
     def _admit(self, visit: Visit) -> None:
-        request, allowed = visit.request, self.settings.access.get(visit.request.url.path)
+        request, allowed = visit.request, self.settings.access.get(visit.route)
         if allowed is None:
             raise NotFound("There is no such path.")
         if request.method != visit.method and (request.method, visit.method) != ("HEAD", "GET"):
@@ -127,8 +130,7 @@ class Guard:
         await self.app(visit.request.scope, replayed(body, receive), reply.send)
 
     def _count(self, visit: Visit, response: Response, seconds: float) -> None:
-        path, series = visit.request.url.path, int(response.headers.get("qudao-series", 0))
-        listed = path if path in self.settings.access else "other"
+        listed, series = visit.route or "other", int(response.headers.get("qudao-series", 0))
         meters().count(listed, status=response.status_code, seconds=seconds, series=series)
         if visit.key is None and response.status_code != NotKnown.status:
             return

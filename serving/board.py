@@ -1,0 +1,97 @@
+"""Board: the scores of every room that has a champion, replaced whole when anything changes.
+
+Errors: serving.errors.NotReady (a room without a champion).
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from serving.errors import NotReady
+from serving.outlook import outlook
+from serving.scores import ORDER, Data, Model, Scores, last_known, score_rooms
+from serving.settings import Settings
+from serving.snapshot import written
+
+if TYPE_CHECKING:
+    from features.lake import Lake
+    from models.registry import Registry
+
+
+@dataclass(frozen=True)
+class Board:
+    """Room -> its scores."""
+
+    scores: Mapping[str, Scores]
+
+    def need(self, room: str) -> Scores:
+        """The scores of a room."""
+        if room not in self.scores:
+            raise NotReady(
+                f"The room {room} has no champion.",
+                next_step=f"Train it with `qudao train {room}`, then release it with `qudao release {room}`.",
+            )
+        return self.scores[room]
+
+    def __str__(self) -> str:
+        rooms = ", ".join(f"{name} {one.version}" for name, one in self.scores.items())
+        return f"scores of {rooms or 'no room'}"
+
+
+class BoardSource:
+    """The registry and the lake under the home folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def registry(self) -> "Registry":
+        """The models."""
+        from models.registry import Registry
+
+        return Registry(self.settings.uri, root=self.settings.home)
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The data."""
+        from features.lake import Lake
+
+        return Lake(self.settings.warehouse)
+
+    def stamp(self) -> Hashable:
+        """Champions, data version and day."""
+        champions = tuple(self._champion(room) for room in ("demand", *ORDER))
+        return champions, self.lake.version(), datetime.now(UTC).date()
+
+    def build(self) -> Board:
+        """Every room's champion asked about what is known today."""
+        models = {room: self._model(room) for room in ORDER if self._champion(room)}
+        if not models:
+            return Board({})
+        tables = {name: self.lake.read(name) for name in self.lake.tables()}
+        moment = last_known(tables, pd.Timestamp.now("UTC").tz_localize(None))
+        forecast = outlook(self.lake, self.registry, moment)
+        data = Data(tables=tables, moment=moment, version=self.lake.version())
+        return Board(score_rooms(models, data, others={} if forecast is None else {"forecast": forecast}))
+
+    def _champion(self, room: str) -> str | None:
+        from models.registry import NoChampion
+
+        try:
+            return self.registry.champion(room)
+        except NoChampion:
+            return None
+
+    def _model(self, room: str) -> Model:
+        loaded = self.registry.load(room)
+        made = {v.version: v.created_ms for v in self.registry.versions(room)}
+        return Model(
+            model=loaded.model,
+            version=loaded.version,
+            card=loaded.card,
+            trained_at=written(made[loaded.version]),
+        )

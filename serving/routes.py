@@ -1,0 +1,46 @@
+"""Routes: the paths that exist, how each is called, and which answers for what.
+
+A path may hold names in braces; `match` finds the template of a path that was called.
+
+>>> match("/v1/alerts/a1b2/verdict", ["/v1/alerts", "/v1/alerts/{alert_id}/verdict"])
+'/v1/alerts/{alert_id}/verdict'
+>>> match("/v1/alerts/a1b2/c3/verdict", ["/v1/alerts/{alert_id}/verdict"]) is None
+True
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+POSTED = frozenset(
+    {
+        "/v1/forecasts",
+        "/v1/dealers/health",
+        "/v1/dealers/growth",
+        "/v1/dealers/admission",
+        "/v1/dealers/credit",
+        "/v1/invoices/lateness",
+        "/v1/risk/orders",
+        "/v1/alerts/{alert_id}/verdict",
+        "/v1/contracts/review",
+    }
+)  # the other paths are read with GET
+READ = ("/v1/models", "/v1/alerts")
+
+
+def match(path: str, templates: Iterable[str]) -> str | None:
+    """The template that a path fits; a path without braces fits only itself."""
+    known = tuple(templates)
+    if path in known:
+        return path
+    return next((one for one in known if "{" in one and _pattern(one).fullmatch(path)), None)
+
+
+def method(template: str) -> str:
+    """The method that a path answers to."""
+    return "POST" if template in POSTED else "GET"
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w.:-]{1,128}", re.escape(template)), re.ASCII)
