@@ -26,11 +26,16 @@ def parts(profile: Profile, paths: list[Path]) -> list[Part]:
     """Each table's file with the profile that maps it onto itself."""
     files = [file for path in paths for file in _files(path)]
     sheets = [(file.stem, read_file(profile, file)) for file in files]
-    numbered, n_rows = [], 0
-    for name, one in sheets:
-        numbered.append((_itself(profile, name, one), one.numbered_from(n_rows)))
+    return numbered([(_itself(profile, name, one), one) for name, one in sheets])
+
+
+def numbered(sheets: list[Part]) -> list[Part]:
+    """Parts whose rows share one count, so that a label names one row of one file."""
+    counted, n_rows = [], 0
+    for profile, one in sheets:
+        counted.append((profile, one.numbered_from(n_rows)))
         n_rows += int(one.rows.index.max()) + 1 if len(one.rows) else 0
-    return numbered
+    return counted
 
 
 def _files(path: Path) -> list[Path]:

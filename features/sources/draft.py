@@ -42,7 +42,20 @@ def _table(reading: Reading, table: Table) -> pd.DataFrame:
         return _changes(table, frame)
     if table.name == "prices" and reading.profile.grain == "day":
         return _averaged(frame, table, _PRICES, _weights(reading))
-    return frame[~_left_out(reading, table, frame)]
+    frame = frame[~_left_out(reading, table, frame)]
+    return _summed(frame, table) if reading.profile.duplicates == "sum" else frame
+
+
+def _summed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Rows of one key as one, quantities and amounts added; a key with a broken cell stays as it is."""
+    added = [name for name in (*table.quantities, "amount") if name in frame]
+    by = [name for name in table.stored_key if name in frame]
+    if not table.quantities or not frame.duplicated(by).any():
+        return frame
+    whole = frame[[*by, *added]].notna().all(axis=1)
+    groups = frame[whole].groupby(by, sort=False)
+    sums = groups[added].transform("sum")
+    return pd.concat([frame[whole].assign(**sums)[~frame[whole].duplicated(by)], frame[~whole]]).sort_index()
 
 
 def _long(reading: Reading, table: Table, kinds: dict[str, str]) -> pd.DataFrame:

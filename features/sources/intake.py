@@ -27,7 +27,7 @@ from pathlib import Path
 import pandas as pd
 
 from features.errors import BadRows
-from features.sources import channel, generic
+from features.sources import channel, folder, generic
 from features.sources.channel import Part
 from features.sources.database import read_query
 from features.sources.files import read_files
@@ -83,7 +83,7 @@ def read(
     moment = as_of or pd.Timestamp.now("UTC").tz_localize(None)
     parts, notes = _parts(profile, [Path(file) for file in files] or default_files(profile))
     n_rows = sum(len(sheet.rows) for _, sheet in parts)
-    profile = profile if profile.format == "tables" else parts[0][0]
+    profile = profile if profile.format == "tables" or profile.parts else parts[0][0]
     if found := missing(parts) or empty(parts):
         return Intake(profile, {}, found, quarantined(parts, found), n_rows, notes)
     tables, found = _sifted(parts, known or {}, moment)
@@ -97,6 +97,8 @@ def _parts(profile: Profile, files: list[Path]) -> tuple[list[Part], list[str]]:
     """Sheets with the profile that reads each, and notes on what was left out."""
     if profile.format == "tables":
         return channel.parts(profile, files), []
+    if profile.parts:
+        return folder.parts(profile, files), []
     sheet = read_query(profile) if profile.format == "database" else read_files(profile, files)
     if profile.aliases:
         part, notes = generic.resolve(profile, sheet)

@@ -120,6 +120,8 @@ class Profile(_Part):
     gaps: Literal["missing", "zero"] = "missing"
     blank_quantity: Literal["fault", "missing"] = "fault"
     partial: Literal["refuse", "accept"] = "refuse"
+    duplicates: Literal["fault", "sum"] = "fault"
+    parts: dict[str, dict[str, Any]] = {}
     publication_delay_days: int = Field(default=0, ge=0)
     plan_lead_days: int = Field(default=120, ge=0)
     aliases: dict[str, tuple[str, ...]] = {}
