@@ -87,6 +87,15 @@ class Lake:
         files = [uri.rsplit("/", 2)[-2:] for delta in deltas for uri in delta.file_uris()]
         return hashlib.sha256(repr(sorted(files)).encode()).hexdigest()[:12]
 
+    def versions(self) -> dict[str, int]:
+        """Each table's own version: with `history`, the way back to what was stored then."""
+        return self._versions()
+
+    def history(self, versions: Mapping[str, int] | None = None) -> dict[str, pd.DataFrame]:
+        """Every table with its whole history, as it is stored now or was at these versions."""
+        chosen = self._versions() if versions is None else versions
+        return {name: self._rows(table(name), chosen, None) for name in sorted(chosen)}
+
     def read(self, name: str) -> pd.DataFrame:
         """Every row of a table with its whole history; empty when nothing was loaded."""
         return self._rows(table(name), self._versions(), None)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from serving.errors import NotReady
-from serving.outlook import outlook
 from serving.scores import ORDER, Data, Model, Scores, last_known, score_rooms
 from serving.settings import Settings
 from serving.snapshot import written
@@ -69,14 +68,13 @@ class BoardSource:
 
     def build(self) -> Board:
         """Every room's champion asked about what is known today."""
-        models = {room: self._model(room) for room in ORDER if self._champion(room)}
-        if not models:
+        models = {room: self._model(room) for room in ("demand", *ORDER) if self._champion(room)}
+        if not models.keys() - {"demand"}:
             return Board({})
-        tables = {name: self.lake.read(name) for name in self.lake.tables()}
+        stored, version = self.lake.versions(), self.lake.version()
+        tables = self.lake.history(stored)
         moment = last_known(tables, pd.Timestamp.now("UTC").tz_localize(None))
-        forecast = outlook(self.lake, self.registry, moment)
-        data = Data(tables=tables, moment=moment, version=self.lake.version())
-        return Board(score_rooms(models, data, others={} if forecast is None else {"forecast": forecast}))
+        return Board(score_rooms(models, Data(tables=tables, moment=moment, version=version, stored=stored)))
 
     def _champion(self, room: str) -> str | None:
         from models.registry import NoChampion

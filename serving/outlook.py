@@ -4,36 +4,29 @@ Columns: dealer_id, sku_id, period_start, mean, q50, q90, in units, for the comi
 Plans that are not known ahead are carried, as a planner would.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from features.frequency import frequency
+from features.gather import gather
+from features.known import Tables, known
 from serving.rooms.plans import ready
-from serving.snapshot import Forecaster, panel_at
-
-if TYPE_CHECKING:
-    from features.lake import Lake
-    from features.panel import Panel
-    from models.registry import Registry
+from serving.snapshot import Forecaster
 
 COLUMNS = ["dealer_id", "sku_id", "period_start", "mean", "q50", "q90"]
 
 
-def outlook(lake: "Lake", registry: "Registry", moment: pd.Timestamp) -> pd.DataFrame | None:
-    """What the demand champion expects from the moment on; None without a champion or sales."""
-    from models.registry import NoChampion
-
-    try:
-        loaded = registry.load("demand")
-    except NoChampion:
+def outlook(
+    model: Forecaster, card: Mapping[str, Any], tables: Tables, moment: pd.Timestamp
+) -> pd.DataFrame | None:
+    """What a demand model expects from the moment on; None without sales known by then."""
+    seen = known(tables, moment)
+    if "sell_in" not in seen or seen["sell_in"].empty:
         return None
-    panel = panel_at(lake, loaded.model, moment, loaded.card)
-    return None if panel is None else forecast_frame(loaded.model, panel)
-
-
-def forecast_frame(model: Forecaster, panel: "Panel") -> pd.DataFrame:
-    """The forecast of every series of a panel, one row a series and period."""
+    panel = gather(seen, frequency(model.freq_), gaps=card.get("gaps", "missing"))
     planned = ready(panel, model.plans_, model.horizon_, missing="carry")
     frame = model.predict(planned).frame()
     steps = len(frame) // max(panel.n, 1)

@@ -25,7 +25,6 @@ from features.lake import Lake
 from models.registry import NoChampion, Registry
 from serving.asof import period
 from serving.batch import MANIFEST, ForeignFolder
-from serving.outlook import outlook
 from serving.scores import LISTED, Data, Model, Scores, needed, score_rooms, stamped
 
 Told = Callable[[str], None]
@@ -64,14 +63,11 @@ def score_room(
 ) -> ScoreReport:
     """Score a room at the end of a period, with what the other rooms said before it."""
     moment = end_of(wanted.as_of)
-    tables = {name: lake.read(name) for name in lake.tables()}
+    tables = lake.history()
     _require_facts(tables, moment, wanted.as_of)
     models = _models(registry, wanted.room, wanted.version)
-    told("demand")
-    forecast = outlook(lake, registry, moment)
-    others = {} if forecast is None else {"forecast": forecast}
     data = Data(tables=tables, moment=moment, version=lake.version())
-    scores = score_rooms(models, data, others=others, told=told)[wanted.room]
+    scores = score_rooms(models, data, told=told)[wanted.room]
     return _write(scores, wanted.out, wanted.as_of)
 
 

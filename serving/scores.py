@@ -19,12 +19,13 @@ from typing import Any, Protocol
 import pandas as pd
 
 from features.known import Tables
+from serving.outlook import outlook
 
 ORDER = ("contract", "health", "credit", "anomaly", "growth")
 STEPS = ("contract", "health", "credit", "anomaly", "credit", "growth")  # credit again, with the alerts
 LISTED = ("sell_in", "sell_out", "stock", "invoices", "payments", "trace_scans", "returns")
 Frames = Mapping[str, pd.DataFrame]
-_TOLD = {  # room -> its frame and the name under which other rooms know it
+_TOLD: dict[str, dict[str, str]] = {  # room -> its frame: the name under which other rooms know it
     "contract": {"clauses": "clauses"},
     "health": {"dealers": "health"},
     "credit": {"dealers": "credit"},
@@ -51,9 +52,10 @@ class Scorer(Protocol):
 class Data:
     """What is scored: tables with their whole history, seen up to a moment."""
 
-    tables: Tables
+    tables: Tables = field(repr=False)
     moment: pd.Timestamp
     version: str
+    stored: Mapping[str, int] = field(default_factory=dict)  # each table's own version in the lake
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,9 @@ class Scores:
     card: Mapping[str, Any]
     trained_at: str
     data: Data
-    frames: Frames
+    frames: Frames = field(repr=False)
     others: Frames = field(default_factory=dict, repr=False)
+    models: Mapping[str, str] = field(default_factory=dict)  # room -> version of all that had a say
 
     @property
     def tables(self) -> Tables:
@@ -117,19 +120,18 @@ def last_known(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
 
 
 def score_rooms(
-    models: Mapping[str, Model],
-    data: Data,
-    *,
-    others: Frames | None = None,
-    told: Callable[[str], None] = lambda room: None,
+    models: Mapping[str, Model], data: Data, *, told: Callable[[str], None] = lambda room: None
 ) -> dict[str, Scores]:
-    """Every room that has a model, each with what the others said before it."""
-    seen, made = dict(others or {}), dict[str, Scores]()
+    """Every room that has a model, each with what the others said before it.
+
+    Where demand has a model, its forecast comes first.
+    """
+    seen, made = _forecast(models, data), dict[str, Scores]()
     for room in [name for name in STEPS if name in models]:
         told(room)
-        made[room] = _scored(room, models[room], data, seen)
-        for frame, name in _TOLD.get(room, {}).items():
-            seen[name] = made[room].frames[frame]
+        made[room] = _scored(room, models, data, seen)
+        for name, frame in _TOLD.get(room, {}).items():
+            seen[frame] = made[room].frames[name]
     return made
 
 
@@ -143,12 +145,24 @@ def needed(room: str) -> list[str]:
     """The rooms to ask so that this one is complete, in order.
 
     >>> needed("credit"), needed("health")
-    (['contract', 'credit', 'anomaly'], ['health'])
+    (['demand', 'contract', 'credit', 'anomaly'], ['demand', 'health'])
     """
-    return [one for one in ORDER if one in {room} | _NEEDS.get(room, set())]
+    return ["demand", *(one for one in ORDER if one in {room} | _NEEDS.get(room, set()))]
 
 
-def _scored(room: str, one: Model, data: Data, others: Frames) -> Scores:
+def _forecast(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame]:
+    if "demand" not in models:
+        return {}
+    demand = models["demand"]
+    expected = outlook(demand.model, demand.card, data.tables, data.moment)
+    return {} if expected is None else {"forecast": expected}
+
+
+def _scored(room: str, models: Mapping[str, Model], data: Data, seen: Frames) -> Scores:
+    one, asked = models[room], needed(room)
+    told = (_TOLD.get(other, {}).values() for other in asked if other != room)
+    heard = {"forecast"}.union(*told)
+    others = {name: frame for name, frame in seen.items() if name in heard}
     return Scores(
         name=room,
         version=one.version,
@@ -157,5 +171,6 @@ def _scored(room: str, one: Model, data: Data, others: Frames) -> Scores:
         trained_at=one.trained_at,
         data=data,
         frames=one.model.score(data.tables, data.moment, dict(others)),
-        others=dict(others),
+        others=others,
+        models={name: model.version for name, model in models.items() if name in asked},
     )

@@ -21,7 +21,6 @@ from typing import Any, Protocol
 import pandas as pd
 
 from features.errors import ChannelError, hint
-from features.known import Tables
 from features.lake import Lake
 from models.registry import Registry
 from training.config import RoomConfig
@@ -86,16 +85,11 @@ def train_scores(
     with tracked(
         room, root=registry.root, uri=registry.uri, config=settings, data_version=data_version
     ) as run:
-        fitted = recipe.fit(history(lake), _naive(when), config, tick=tick)
+        fitted = recipe.fit(lake.history(), _naive(when), config, tick=tick)
         table = _record(run, room, fitted, data_version)
         card = _card(fitted, data_version) | {"backtest": run.frame(_stored(fitted.evidence), "evidence")}
         version = run.register(fitted.model, card=card)
     return Scored(room=room, version=version, run_id=run.run_id, data_version=data_version, table=table)
-
-
-def history(lake: Lake) -> Tables:
-    """Every table with its whole history: each row with the moment it was known."""
-    return {name: lake.read(name) for name in lake.tables()}
 
 
 def _naive(moment: pd.Timestamp) -> pd.Timestamp:

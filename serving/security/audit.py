@@ -29,7 +29,7 @@ class Audit:
 
     file: Path
 
-    def note(self, **entry: str | float | None) -> None:
+    def note(self, **entry: Any) -> None:
         """Append one call; the moment is added."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": at} | entry, ensure_ascii=False) + "\n"
