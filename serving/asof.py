@@ -6,7 +6,7 @@ was known when that period ended is read from the lake; the champion forecasts f
 Errors: ChannelError (a date that is none, nothing known then), NoChampion, MissingPlans.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +44,22 @@ def score_as_of(
         horizon=asked.horizon or loaded.model.horizon_,
         missing_plans=asked.missing_plans,
     )
-    return score(job, panel, out=asked.out, on_chunk=on_chunk)
+    report = score(job, panel, out=asked.out, on_chunk=on_chunk)
+    return replace(report, notes=hindsight(loaded.version, loaded.model.cutoff_, panel.cutoff))
+
+
+def hindsight(version: str, learned_to: pd.Timestamp, as_of: pd.Timestamp) -> tuple[str, ...]:
+    """What to say when a model is asked about a moment before the last that it has learned from.
+
+    >>> hindsight("2", pd.Timestamp("2017-12-01"), pd.Timestamp("2017-06-01"))[0]
+    'Mind: version 2 has learned from facts up to 2017-12-01, later than 2017-06-01: no honest look back.'
+    """
+    if learned_to <= as_of:
+        return ()
+    return (
+        f"Mind: version {version} has learned from facts up to {learned_to:%Y-%m-%d}, "
+        f"later than {as_of:%Y-%m-%d}: no honest look back.",
+    )
 
 
 def _panel(lake: Lake, loaded: Loaded, as_of: str) -> Panel:

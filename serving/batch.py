@@ -78,12 +78,14 @@ class BatchReport:
     partitions: int
     kept: int  # partitions that were there already
     seconds: float
+    notes: tuple[str, ...] = ()  # what to know before the numbers are trusted
 
     def __str__(self) -> str:
-        return (
+        done = (
             f"{self.series:,} series in {self.partitions} partitions ({self.kept} kept) "
             f"in {self.seconds:.1f} s: {self.out}"
         )
+        return "\n".join((done, *self.notes))
 
 
 def score(

@@ -23,7 +23,7 @@ from features.errors import ChannelError
 from features.frequency import MONTHLY, WEEKLY
 from features.lake import Lake
 from models.registry import NoChampion, Registry
-from serving.asof import period
+from serving.asof import hindsight, period
 from serving.batch import MANIFEST, ForeignFolder
 from serving.scores import LISTED, Data, Model, Scores, needed, score_rooms, stamped
 
@@ -142,12 +142,7 @@ def _text(value: Any) -> Any:
 
 def _notes(scores: Scores) -> tuple[str, ...]:
     """What a reader should know before trusting the numbers."""
-    said = []
-    if scores.model.cutoff_ > scores.moment:
-        said.append(
-            f"Mind: version {scores.version} has learned from facts up to {scores.model.cutoff_:%Y-%m-%d}, "
-            "later than this as-of; train at an earlier moment for an honest look back."
-        )
+    said = [*hindsight(scores.version, scores.model.cutoff_, scores.moment)]
     about = scores.card.get("about") or {}
     if fallback := about.get("fallback"):
         said.append(f"Mind: {fallback}")

@@ -103,7 +103,10 @@ class Decision:
             if self.released
             else f"is not released ({before} answers)"
         )
-        return "\n  ".join((f"Version {self.version} of {self.room} {now}.", *self.reasons))
+        lines = [f"Version {self.version} of {self.room} {now}.", *self.reasons]
+        if not self.released and self.version != self.champion_before:
+            lines.append("To release it all the same, take the decision yourself with --force.")
+        return "\n  ".join(lines)
 
 
 def compare(
