@@ -1,7 +1,7 @@
 """Shipments: who bought, sold and kept what, month by month, and where its codes were scanned.
 
 In:   canonical tables, of which any may be absent or empty: sell_in, sell_out, stock, trace_scans,
-      signals (kind street_price), dealers. Days and weeks are gathered into calendar months; weeks
+      signals (kind street_price), promotions (the `MOST_KINDS` commonest kinds), dealers. Days and weeks are gathered into calendar months; weeks
       are scaled to the length of a month.
 Out:  dense arrays [n, t] over n series (dealer x product) and t months, NaN where nothing is on
       record, and the scans away from home as sparse flows [m, t] (series -> territory).
@@ -22,7 +22,7 @@ True
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -36,10 +36,12 @@ Ints = NDArray[np.int64]
 Tables = Mapping[str, pd.DataFrame]
 
 MOST_MONTHS = 36
+MOST_KINDS = 3
 _GONE_MONTHS = 3  # without a row before a series counts as ended
 _WEEK_DAYS, _MONTH_DAYS = 7, 365.25 / 12
 _LEAST_WEEKS = 3  # a month of fewer is left out at either end
 _OWN_HOMES_SHARE = 0.2  # of the dealers are scanned at home, or the territories are of another kind
+_LEVELS = ("sell_in", "sell_out", "stock", "street")
 _SERIES = ["dealer_id", "sku_id"]
 
 
@@ -58,6 +60,7 @@ class Shipments:
     sell_out: Array  # [n, t]
     stock: Array  # [n, t]
     street: Array  # [n, t], street price
+    plans: Array  # [q, n, t], value of each kind of promotion
     seen: Array  # [n, t], scans with a place
     at_home: Array  # [n, t], scans at home
     flow_row: Ints  # [m], series
@@ -79,6 +82,22 @@ class Shipments:
         """Territory of each series, [n]."""
         return self.home[self.dealer]
 
+    def until(self, t: int) -> Self:
+        """The first t months only."""
+        arrays = {name: getattr(self, name)[..., :t] for name in (*_LEVELS, "plans", "seen", "at_home", "flow")}
+        return replace(self, months=self.months[:t], **arrays)
+
+    def without(self, *names: str) -> Self:
+        """The same channel with nothing on record of some of sell_in, sell_out, stock, street, plans, scans."""
+        gone: dict[str, Any] = {name: np.full_like(getattr(self, name), np.nan) for name in _LEVELS if name in names}
+        if "plans" in names:
+            gone["plans"] = self.plans[:0]
+        if "scans" in names:
+            nothing = np.zeros_like(self.seen)
+            gone |= {"seen": nothing, "at_home": nothing, "flow": self.flow[:0]}
+            gone |= {"flow_row": self.flow_row[:0], "flow_to": self.flow_to[:0]}
+        return replace(self, **gone)
+
     @classmethod
     def of(cls, tables: Tables) -> Self:
         """The arrays of what the tables hold; cut them with `features.known.known` first."""
@@ -96,11 +115,13 @@ class Shipments:
         bought, sold = (cells.ended(cells.total(f, "qty"), f) for f in sales.values())
         kept = cells.mean(_levels(tables, "stock", "qty_on_hand"), "qty", last=True)
         street = cells.mean(_levels(tables, "signals", "value", kind="street_price"), "qty")
+        plans = np.array([cells.mean(f, "qty") for f in _plans(tables)], dtype=np.float32)
+        plans = plans.reshape(-1, len(series), len(months))
         territory_ids, home = _homes(tables, dealer_ids, scans)
         traced = cells.scans(scans, territory_ids, home[dealer])
         named = {"dealer": dealer.astype(np.int64), "sku": sku.astype(np.int64), "home": home}
         ids = {"dealer_ids": np.asarray(dealer_ids, object), "sku_ids": np.asarray(sku_ids, object)}
-        levels = {"sell_in": bought, "sell_out": sold, "stock": kept, "street": street}
+        levels = {"sell_in": bought, "sell_out": sold, "stock": kept, "street": street, "plans": plans}
         return cls(territory_ids=territory_ids, months=months, **ids, **named, **levels, **traced)
 
 
@@ -206,6 +227,12 @@ def _levels(tables: Tables, name: str, column: str, kind: str | None = None) -> 
     chosen = chosen.sort_values("period_start", kind="stable")
     rows = chosen[_SERIES].assign(month=_month(chosen["period_start"]), qty=chosen[column])
     return rows.dropna(subset=["qty"])
+
+
+def _plans(tables: Tables) -> list[pd.DataFrame]:
+    frame = _frame(tables, "promotions")
+    kinds = frame["kind"].value_counts().index[:MOST_KINDS] if len(frame) else []
+    return [_levels(tables, "promotions", "value", kind=kind) for kind in sorted(kinds)]
 
 
 def _scans(tables: Tables) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from features.simulator.periods import Array
 from features.simulator.world import World
 
 _MOST_RATE = 0.6  # of what the receiver's market wants
+_ALONG_RATE = 0.6  # of the other products, in a wide case
 _STORY_RATE = 0.55  # of the receiver's market
 _STORY_MONTHS, _STORY_BEGINS = 6, 8  # so long, and so many months before the end
 
@@ -109,24 +110,24 @@ class _Plot:
         self, rng: np.random.Generator, disguise: np.random.Generator, seller: int, case: int
     ) -> list[Episode]:
         """One seller's case: an episode for each receiver. `disguise` draws what older worlds do not have."""
-        luck = disguise.random(3) < (
-            self.world.diversion_far_share,
-            self.world.diversion_several_share,
-            self.world.unreported_share,
+        world = self.world
+        shares = (world.diversion_far_share, world.diversion_several_share, world.unreported_share)
+        far, several, hidden, wide = (
+            bool(one) for one in disguise.random(4) < (*shares, world.diversion_wide_share)
         )
-        far, several, hidden = (bool(one) for one in luck)
         many = int(disguise.integers(2, 4)) if several else 1
         receiver = self._receiver(rng, seller, far=far)
         window = self._window(rng, seller, receiver) if receiver >= 0 else slice(0, 0)
         drawn = self._units(rng, seller, receiver, window, many)
-        stripped = rng.uniform(0.3, 1.0) * (rng.random() < self.world.stripping_share)
+        stripped = rng.uniform(0.3, 1.0) * (rng.random() < world.stripping_share)
         made = [self._episode(seller, receiver, window, drawn)]
-        for _ in range(many - 1):
-            other = self._receiver(disguise, seller, far=far)
-            open_there = self._both(seller, other)
+        others = [(seller, self._receiver(disguise, seller, far=far)) for _ in range(many - 1)]
+        others += self._others(disguise, seller, receiver) if wide else []
+        for source, target in others:
+            open_there = self._both(source, target)
             shared = slice(max(window.start, open_there.start), min(window.stop, open_there.stop))
-            drawn = self._units(disguise, seller, other, shared, many)
-            made.append(self._episode(seller, other, shared, drawn))
+            drawn = self._units(disguise, source, target, shared, many)
+            made.append(self._episode(source, target, shared, drawn))
         marks = {"stripped_rate": float(stripped), "case": case, "reported": not hidden}
         return [replace(e, **marks) for e in made if e.units.any()]
 
@@ -181,6 +182,16 @@ class _Plot:
         if weight.sum() == 0:
             return -1
         return int(rng.choice(rows, p=weight / weight.sum()))
+
+    def _others(self, rng: np.random.Generator, seller: int, receiver: int) -> list[tuple[int, int]]:
+        """Some other products that both dealers carry: the series of the one and of the other."""
+        if receiver < 0:
+            return []
+        grid, row = self.sold.grid, self.sold.row
+        pairs = row[[grid.dealer[seller], grid.dealer[receiver]]]
+        pairs = pairs[:, (pairs >= 0).all(axis=0) & (np.arange(row.shape[1]) != grid.product[seller])]
+        chosen = pairs[:, rng.random(pairs.shape[1]) < _ALONG_RATE]
+        return [(int(a), int(b)) for a, b in chosen.T]
 
     def _both(self, seller: int, receiver: int) -> slice:
         """The periods in which both sell the product; empty when there are none."""

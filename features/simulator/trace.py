@@ -68,20 +68,24 @@ def _at_home(
     territory = np.where(travelled, np.minimum(away, world.territories - 1), home)
     in_shop = ~travelled & (rng.random(len(row)) < _SHOP_RATE)
     outlet = _outlets(rng, land, sold, row, step, in_shop)
-    territory, stays = _carried(world, travel, sold.grid.dealer[row], step, territory)
+    territory, stays = _carried(world, travel, sold, Scans(row, step, territory, outlet))
     return Scans(row, step, territory, np.where(stays, outlet, -1))
 
 
 def _carried(
-    world: World, travel: Travel, dealer: Ints, step: Ints, territory: Ints
+    world: World, travel: Travel, sold: Assortment, scans: Scans
 ) -> tuple[Ints, NDArray[np.bool_]]:
     """Where scans were made when commuters, tourists and excursions are taken into account."""
     rng = world.rng("carried scans")
-    stays = np.ones(len(dealer), dtype=bool)
-    for rate, to in zip(travel.flow_rates, travel.flow_to, strict=True):
-        goes = rng.random(len(dealer)) < rate[dealer, step]
+    dealer, step, territory = sold.grid.dealer[scans.row], scans.step, scans.territory
+    taken = rng.random((sold.grid.n, sold.grid.periods.observed)) < world.excursion_goods_share
+    any_goods = np.ones(len(dealer), dtype=bool)
+    stays = any_goods
+    goods = (any_goods, any_goods, taken[scans.row, step])  # commuters, tourists, excursions
+    for rate, to, fits in zip(travel.flow_rates, travel.flow_to, goods, strict=True):
+        goes = fits & (rng.random(len(dealer)) < rate[dealer, step])
         territory = np.where(goes, to[dealer, step], territory)
-        stays &= ~goes
+        stays = stays & ~goes
     return territory, stays
 
 

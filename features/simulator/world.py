@@ -79,6 +79,7 @@ class World:
     diversion_seller_share: float = 0.0  # 1: the strength is of the seller's own market; between: a blend
     diversion_far_share: float = 0.0  # of the episodes go far instead of near
     diversion_several_share: float = 0.0  # of the episodes have two or three receivers
+    diversion_wide_share: float = 0.0  # of the episodes take along the dealer's other products, each or not
     diversion_price_rate: float = 0.0  # off the street price, for each share of the market that was diverted
     stripping_share: float = 0.4  # of the episodes cut codes off
     unreported_share: float = 0.0  # of the episodes stay on the seller's books as stock
@@ -87,7 +88,8 @@ class World:
     travel_spread: float = 0.0  # of dealers
     commuter_share: float = 0.0  # of the dealers always sell to buyers of one other territory
     tourist_share: float = 0.0  # of territory x month: many buyers come from one other territory
-    excursion_share: float = 0.0  # of dealer x month: a fair, a wedding: one place scans for a while
+    excursion_share: float = 0.0  # of dealer x month: a fair, a wedding: one place scans for a month
+    excursion_goods_share: float = 1.0  # of the dealer's products are in it
     scan_spread: float = 0.0  # of coverage, over dealers and over territory x month
     scanless_share: float = 0.0  # of the dealers have no scans
     # records of single transactions
