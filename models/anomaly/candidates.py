@@ -36,6 +36,16 @@ def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return out
 
 
+def records(candidates: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings."""
+    return [{str(k): v for k, v in row.items()} for row in candidates.to_dict("records")]
+
+
+def objects(values: Sequence[Any], index: pd.Index) -> "pd.Series[Any]":
+    """Lists and mappings as one column."""
+    return pd.Series(list(values), index=index, dtype=object)
+
+
 def features(candidates: pd.DataFrame) -> list[str]:
     """Names of the learned belief's columns."""
     return [str(c) for c in candidates.columns if str(c).startswith(PREFIX)]

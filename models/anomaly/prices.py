@@ -100,7 +100,7 @@ def evidence(scene: Scene, row: Mapping[str, Any]) -> list[Evidence]:
     rows = [int(row["at"])] if row["kind"] != "region" else _members(books, row)
     steps = [s for s in range(books.t) if row["first_period"] <= books.periods[s] <= row["last_period"]]
     seen = [(s, i) for s in reversed(steps) for i in rows if np.isfinite(books.street[i, s])]
-    list_price, expected = carried(books.list_price), row.get("expected") or {}
+    list_price, expected = carried(books.list_price), row["expected"] if row["kind"] != "region" else {}
     return [
         point(
             "signals.street_price",
