@@ -111,6 +111,28 @@ class Ledger:
         seen = self.features(dealers, moments)
         return seen["overdue_amount" if days == 0 else f"overdue_{days}d_amount"].to_numpy(float)
 
+    def defaults(
+        self, moment: pd.Timestamp, *, days: int = 90, material_rate: float = 0.05
+    ) -> "pd.Series[Any]":
+        """When each dealer first went into default, up to the moment; NaT: never. By dealer_id.
+
+        Default: more than `material_rate` of its usual invoice has been unpaid for more than so many days.
+        """
+        age = max(d for d in AGES_DAYS if d <= days)
+        late = self.events[f"overdue_{age}d"]
+        usual = self.invoices[self.invoices["amount"] > 0].groupby("dealer_id")["amount"].mean()
+        least = material_rate * usual.reindex(self.dealer_ids).to_numpy(float)
+        found = np.full(len(self.dealer_ids), np.iinfo(np.int64).min)
+        for i in range(len(found)):
+            begins, ends = late.starts[i], late.starts[i + 1]
+            above = np.flatnonzero(
+                late.ends_of_seconds(begins, ends) & (late.sums[begins + 1 : ends + 1, 0] > least[i] + 0.005)
+            )
+            if len(above):
+                found[i] = late.second(begins + above[0])
+        when = pd.Series(pd.to_datetime(found, unit="s"), index=self.dealer_ids)
+        return when.where(when <= moment)
+
     def _punctuality(self, dealer: NDArray[np.int64], seconds: NDArray[np.int64]) -> dict[str, Any]:
         known, paid, all_ = self.events["outcomes"], self.events["settled"], self.events["portfolio"]
         nobody = np.zeros(len(dealer), np.int64)

@@ -69,6 +69,15 @@ class Events:
     def _at(self, dealer: NDArray[np.int64], position: NDArray[np.int64]) -> Array:
         return np.where((position > self.starts[dealer])[:, None], self.sums[position], 0.0)
 
+    def second(self, event: int) -> int:
+        """When one event happened."""
+        return int(self.key[event] % _STRIDE)
+
+    def ends_of_seconds(self, begins: int, ends: int) -> NDArray[np.bool_]:
+        """Whether an event is the last one of its second: only then are the sums complete."""
+        part = self.key[begins:ends]
+        return np.append(part[1:] != part[:-1], True)[: len(part)]
+
     def first(self, dealer: NDArray[np.int64]) -> NDArray[np.int64]:
         """Second of the first event; of no meaning for a dealer without one."""
         place = np.minimum(self.starts[dealer], max(len(self.key) - 1, 0))

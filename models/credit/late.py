@@ -53,6 +53,7 @@ class Late:
     level_: float = field(default=0.0, init=False)
     calibrator_: Calibrator | None = field(default=None, init=False, repr=False)
     edges_: Array = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    usual_: float = field(default=0.3, init=False)  # share of late invoices
     in_time_: Array = field(
         default_factory=lambda: np.empty((0, 0)), init=False, repr=False
     )  # [strata, steps]
@@ -76,15 +77,10 @@ class Late:
     def predict(self, ledger: Ledger, dealers: pd.DataFrame, bills: pd.DataFrame) -> pd.DataFrame:
         """One row a bill, in their order."""
         p = self.probability(ledger, dealers, bills)
-        age = (bills["moment"].dt.normalize() - bills["due_at"].dt.normalize()).dt.days.to_numpy(float)
-        days, weights = self.distribution(p)
-        weights = np.where(days < age[:, None], 0.0, weights)
-        gone = weights.sum(axis=1) <= 0  # later than anyone was
-        days = np.where(gone[:, None], age[:, None] + 30, days)
-        weights = np.where(gone[:, None], 1.0, weights)
-        weights = weights / weights.sum(axis=1, keepdims=True)
+        age = _age(bills)
+        days, weights = self.left(p, age)
         late = np.where(age > ledger.grace_days, 1.0, (weights * (days > ledger.grace_days)).sum(axis=1))
-        late = np.where(age < days.min(axis=1), p, late)
+        late = np.where(age < self.in_time_.min(initial=0.0), p, late)
         return pd.DataFrame(
             {
                 "probability": np.clip(late, 0, 1),
@@ -110,8 +106,17 @@ class Late:
         rows = invoice_rows(ledger, dealers, bills)
         effects = self.weights_[1] * self.trees_.contributions(rows)
         habit = self.weights_[0] * _mixed(self.lateness_, ledger, dealers, bills)
-        usual = self.weights_[0] * float(logit(np.clip(self._usual_, _CLIP, 1 - _CLIP)))
+        usual = self.weights_[0] * float(logit(np.clip(self.usual_, _CLIP, 1 - _CLIP)))
         return np.column_stack([habit - usual, effects]), ["habit", *map(str, self.trees_.names_)]
+
+    def left(self, p: Array, age: Array) -> tuple[Array, Array]:
+        """Days [n, 2 steps] and weights of what can still come of invoices so many days past their due date."""
+        days, weights = self.distribution(p)
+        weights = np.where(days < age[:, None], 0.0, weights)
+        gone = weights.sum(axis=1) <= 0  # later than anyone was
+        days = np.where(gone[:, None], age[:, None] + 30, days)
+        weights = np.where(gone[:, None], 1.0, weights)
+        return days, weights / weights.sum(axis=1, keepdims=True)
 
     def distribution(self, p: Array) -> tuple[Array, Array]:
         """Days [n, 2 steps] after the due date, ascending in each half, and their weights [n, 2 steps]."""
@@ -126,7 +131,7 @@ class Late:
         seen = bills[bills["outcome_known_at"] <= moment]
         rows = invoice_rows(ledger, dealers, seen)
         trees = Boosted(pair_columns=0, seed=self.seed, leaves=7, rounds=400)
-        self._usual_ = float(seen["late"].mean())
+        self.usual_ = float(seen["late"].mean())
         return Lateness().fit(ledger, dealers, moment), trees.fit(rows, seen["late"].astype(float))
 
     def _rehearse(
@@ -176,6 +181,11 @@ def _mixed(lateness: Lateness, ledger: Ledger, dealers: pd.DataFrame, bills: pd.
     """Log-odds of being late by the mixed model, [n]."""
     over = lateness.mean(ledger, dealers, bills) - ledger.grace_days - 0.5
     return np.asarray(logit(np.clip(norm.cdf(over / lateness.spread_), _CLIP, 1 - _CLIP)))
+
+
+def _age(bills: pd.DataFrame) -> Array:
+    """Whole days since the due date, negative before."""
+    return (bills["moment"].dt.normalize() - bills["due_at"].dt.normalize()).dt.days.to_numpy(float)
 
 
 def _steps(days: Array, chosen: NDArray[np.bool_], stratum: NDArray[np.intp], s: int) -> Array:
