@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.anomaly import diverted, documents, dues, obligations, prices, purchases, stock, stuffing
 from models.anomaly.budget import planned
@@ -24,14 +25,16 @@ from models.anomaly.candidates import SUBJECT, objects, records
 from models.anomaly.cases import Case, cases, reopened
 from models.anomaly.levels import levels
 from models.anomaly.policy import Policy
+from models.anomaly.rules import Rules
 from models.anomaly.scene import Evidence, Scene
 
 COLUMNS = (
     *("alert_id", "type", "kind", "level", "status", "dealer_id", "receiver_dealer_id", "territory_id"),
     *("sku_id", "topic", "first_period", "last_period", "probability", "score", "expected_loss_amount"),
     *("amount", "currency", "reasons", "evidence", "suggestions", "minutes", "rank", "in_budget"),
-    *("author", "reason", "decided_at", "history", "reopened", "note"),
+    *("author", "reason", "decided_at", "history", "reopened", "note", "trail"),
 )
+Array = NDArray[np.float64]
 Show = Callable[[Scene, Mapping[str, Any]], list[Evidence]]
 _EVIDENCE: dict[str, Show] = {
     **dict.fromkeys(stock.KINDS, stock.evidence),
@@ -78,11 +81,19 @@ def alerts(candidates: pd.DataFrame, scene: Scene, policy: Policy) -> pd.DataFra
         minutes=[scene.rules.minutes[t] for t in named["type"]],
     )
     out["level"] = levels(_in_channel_currency(out, scene), out["probability"].to_numpy(float), scene.rules)
-    out = out.join(_states(out, judged, scene))
+    out = out.join(_states(out, judged, scene.rules))
     rows = records(out)
     out["evidence"] = objects([_EVIDENCE[row["kind"]](scene, row) for row in rows], out.index)
     out["suggestions"] = objects([policy.suggestions(row["type"], row["level"]) for row in rows], out.index)
     return planned(out, hours=scene.rules.analyst_hours)[list(COLUMNS)]
+
+
+def restated(raised: pd.DataFrame, verdicts: pd.DataFrame | None, rules: Rules) -> pd.DataFrame:
+    """The alerts with the states that later verdicts give them; ranks and budget follow."""
+    if raised.empty:
+        return raised
+    states = _states(raised, cases(verdicts), rules)
+    return planned(raised.assign(**{str(c): states[c] for c in states}), hours=rules.analyst_hours)
 
 
 def deduplicated(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -103,16 +114,16 @@ def _raised(named: pd.DataFrame, scene: Scene) -> "pd.Series[bool]":
     return (named["prior"] >= least) & dear
 
 
-def _states(out: pd.DataFrame, judged: Mapping[str, Case], scene: Scene) -> pd.DataFrame:
+def _states(out: pd.DataFrame, judged: Mapping[str, Case], rules: Rules) -> pd.DataFrame:
     """status, author, reason, decided_at, history and reopened of each alert."""
     rows = [
-        _state(judged.get(name), trail, scene)
+        _state(judged.get(name), trail, rules)
         for name, trail in zip(out["alert_id"], out["trail"], strict=True)
     ]
     return pd.DataFrame(rows, index=out.index)
 
 
-def _state(case: Case | None, trail: Any, scene: Scene) -> dict[str, Any]:
+def _state(case: Case | None, trail: Any, rules: Rules) -> dict[str, Any]:
     if case is None:
         return {
             "status": "open",
@@ -122,7 +133,7 @@ def _state(case: Case | None, trail: Any, scene: Scene) -> dict[str, Any]:
             "history": [],
             "reopened": False,
         }
-    again = reopened(case, trail, rate=scene.rules.reopen_rate)
+    again = reopened(case, trail, rate=rules.reopen_rate)
     return {
         "status": "open" if again else case.status,
         "author": case.author,
@@ -133,7 +144,7 @@ def _state(case: Case | None, trail: Any, scene: Scene) -> dict[str, Any]:
     }
 
 
-def _in_channel_currency(out: pd.DataFrame, scene: Scene) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def _in_channel_currency(out: pd.DataFrame, scene: Scene) -> Array:
     own = scene.ledger.currency
     rates = {str(code): _rate(scene, str(code), own) for code in out["currency"].unique()}
     return out["expected_loss_amount"].to_numpy(float) * out["currency"].map(rates).to_numpy(float)

@@ -77,12 +77,14 @@ class AnomalyModel:
     orders: Orders = field(default_factory=Orders)
     ranker: Ranker = field(default_factory=Ranker)
     cutoff_: pd.Timestamp = field(default=pd.Timestamp(0), kw_only=True)
+    _kept: tuple[Tables, pd.Timestamp, Book] | None = field(default=None, init=False, repr=False)
 
     def score(
         self, tables: Tables, as_of: pd.Timestamp, others: Others | None = None
     ) -> dict[str, pd.DataFrame]:
         """Alerts and suspected pairs as of a moment."""
         scene = self.scene(tables, as_of, others)
+        self._kept = (tables, as_of, Book.of(scene))  # so that the first order need not wait
         pairs = self.pairs(scene)
         weighed = self.weighed(scene, pairs)
         raised = alerts(weighed, scene, self.policy)
@@ -94,8 +96,14 @@ class AnomalyModel:
         return Scene.of(tables, as_of, trade=self.trade, rules=self.rules, others=others)
 
     def book(self, tables: Tables, as_of: pd.Timestamp, others: Others | None = None) -> Book:
-        """The book that single orders are held against."""
-        return Book.of(self.scene(tables, as_of, others))
+        """The book that single orders are held against; the one of the last `score` is at hand."""
+        if self._kept is None or self._kept[0] is not tables or self._kept[1] != as_of:
+            self._kept = (tables, as_of, Book.of(self.scene(tables, as_of, others)))
+        return self._kept[2]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: everything but the book of one channel."""
+        return self.__dict__ | {"_kept": None}
 
     def pairs(self, scene: Scene) -> pd.DataFrame:
         """Suspected diversions that lasted until lately."""

@@ -45,13 +45,13 @@ Array = NDArray[np.float64]
 Reason = dict[str, Any]
 
 _USUAL_ORDERS = 12
-_LARGE_RATIO, _SMALL_RATIO = 3.0, 0.1
+_LARGE_RATIO, _SMALL_RATIO, _RECORD_RATIO = 3.0, 0.1, 1.3
 _COVER_BOUNDS = 2.0  # times the industry's upper bound
 _QUARTER_END_DAYS, _QUARTER_RATIO = 15, 1.5
 _PRICE_TOLERANCE_RATE = 0.02
 _FAULT_RATE = 0.05
 _LEARNED_FROM, _LEARNED_WEIGHT = 0.97, 0.7
-_UPPER = (1, 3)  # cover and silence are faults on the upper side only
+_UPPER = (1, 3, 4)  # cover, silence and more than ever are faults on the upper side only
 _WEIGHTS = {
     "SIZE": 0.6,
     "COVER": 0.5,
@@ -113,10 +113,16 @@ class Pair:
     """What is usual for one dealer and product."""
 
     usual_units: float  # median of the last orders
+    most_units: float  # largest of them
     rate: float  # units sold a day
     stock: float
-    price: float  # agreed, NaN when not known
     silent_months: float
+    prices: tuple[tuple[pd.Timestamp, float], ...]  # agreed from a day on; the first holds before it too
+
+    def price(self, moment: pd.Timestamp | None) -> float:
+        """What was agreed for that day, for now when none is named; NaN when nothing was."""
+        begun = [price for start, price in self.prices if moment is not None and start <= moment]
+        return begun[-1] if begun else (self.prices[0][1] if self.prices else np.nan)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class Book:
     currency: str
     max_days: float
     as_of: pd.Timestamp
-    past: Array = field(repr=False)  # [lines, 4], features of past lines
+    past: Array = field(repr=False)  # [lines, 5], features of past lines
 
     @classmethod
     def of(cls, scene: Scene) -> Self:
@@ -174,7 +180,7 @@ class Orders:
 
     def fit(self, book: Book) -> Self:
         """Learn from the book's past lines, and from copies with faults."""
-        past = book.past if len(book.past) else np.zeros((1, 4))
+        past = book.past if len(book.past) else np.zeros((1, 5))
         self.tails_ = Tails(_UPPER).fit(past)
         rng = np.random.default_rng(self.seed)
         wrong = _faulty(past, rng)
@@ -200,7 +206,7 @@ class Orders:
         )
 
     def line_scores(self, features: Array) -> Array:
-        """Suspicion of past lines by their features [n, 4], for alerts."""
+        """Suspicion of past lines by their features [n, 5], for alerts."""
         return np.array([self._line_score(x) for x in features])
 
     def _decision(self, score: float) -> str:
@@ -238,9 +244,10 @@ class Orders:
     def _line_score(self, x: Array) -> float:
         """Suspicion of a line by what is learned and by its size, cover and price."""
         parts = [self._learned(x)]
-        parts.append(_WEIGHTS["SIZE"] if x[0] > np.log(_LARGE_RATIO) else 0.0)
+        large = x[0] > np.log(_LARGE_RATIO) and x[4] > np.log(_RECORD_RATIO)
+        parts.append(_size_effect(float(np.exp(x[0]))) if large else 0.0)
         parts.append(_WEIGHTS["COVER"] if x[1] > np.log(_COVER_BOUNDS) else 0.0)
-        parts.append(_WEIGHTS["PRICE"] if x[2] < -_PRICE_TOLERANCE_RATE else 0.0)
+        parts.append(_price_effect(1 - float(np.exp(x[2]))) if x[2] < -_PRICE_TOLERANCE_RATE else 0.0)
         return float(1 - np.prod([1 - p for p in parts]))
 
 
@@ -252,14 +259,14 @@ def _line_rules(order: Order, book: Book, line: Line, where: str) -> Iterator[Re
         yield _reason("NEW_PRODUCT", text, _WEIGHTS["NEW_PRODUCT"])
         usual = book.sizes.get(line.sku_id, np.nan)
     ratio = line.qty / usual if usual > 0 else np.nan
-    if ratio > _LARGE_RATIO:
+    if ratio > _LARGE_RATIO and not line.qty <= _RECORD_RATIO * (pair.most_units if pair else 0.0):
         text = f"{where}: {line.qty:g} units are {ratio:.1f} times the usual {usual:g}."
-        yield _reason("SIZE", text, min(0.85, _WEIGHTS["SIZE"] + 0.05 * (ratio - _LARGE_RATIO)))
+        yield _reason("SIZE", text, _size_effect(ratio))
     elif ratio < _SMALL_RATIO:
         yield _reason("SMALL", f"{where}: far less than the usual {usual:g} units.", _WEIGHTS["SMALL"])
     if pair and pair.rate > 0:
         yield from _cover(book, pair, line, where)
-    yield from _price(pair, line, where)
+    yield from _price(pair, line, where, order.ordered_at)
     yield from _cases(book, line, where)
     if _near_quarter_end(order.ordered_at) and ratio > _QUARTER_RATIO:
         text = f"{where}: {ratio:.1f} times the usual, in the last days of a quarter."
@@ -276,13 +283,14 @@ def _cover(book: Book, pair: Pair, line: Line, where: str) -> Iterator[Reason]:
         yield _reason("COVER", text, _WEIGHTS["COVER"])
 
 
-def _price(pair: Pair | None, line: Line, where: str) -> Iterator[Reason]:
-    if pair is None or line.unit_price is None or np.isnan(pair.price):
+def _price(pair: Pair | None, line: Line, where: str, moment: pd.Timestamp | None) -> Iterator[Reason]:
+    agreed = pair.price(moment) if pair else np.nan
+    if line.unit_price is None or np.isnan(agreed):
         return
-    below = 1 - line.unit_price / pair.price
+    below = 1 - line.unit_price / agreed
     if below > _PRICE_TOLERANCE_RATE:
-        text = f"{where}: the price is {below:.0%} under the agreed {pair.price:g}."
-        yield _reason("PRICE", text, min(0.95, _WEIGHTS["PRICE"] + below))
+        text = f"{where}: the price is {below:.0%} under the agreed {agreed:g}."
+        yield _reason("PRICE", text, _price_effect(below))
 
 
 def _cases(book: Book, line: Line, where: str) -> Iterator[Reason]:
@@ -310,7 +318,11 @@ def _amount(order: Order, book: Book) -> float | None:
     total = 0.0
     for line in order.lines:
         pair = book.pairs.get((order.dealer_id, line.sku_id))
-        price = line.unit_price if line.unit_price is not None else (pair.price if pair else np.nan)
+        price = (
+            line.unit_price
+            if line.unit_price is not None
+            else (pair.price(order.ordered_at) if pair else np.nan)
+        )
         total += line.qty * price
     return None if np.isnan(total) else round(total, 2)
 
@@ -332,15 +344,17 @@ def _check(order: Order, book: Book) -> None:
 
 
 def _features(order: Order, book: Book, line: Line) -> Array:
-    """Log size against usual, log cover against the bound, log price against agreed, silence in months."""
+    """Log size against usual, cover against the bound, price against agreed; silence in months; log size
+    against the largest."""
     pair = book.pairs.get((order.dealer_id, line.sku_id))
     if pair is None:
-        return np.full(4, np.nan)
+        return np.full(5, np.nan)
     days = (pair.stock + line.qty) / pair.rate if pair.rate > 0 else np.nan
-    price = line.unit_price / pair.price if line.unit_price and pair.price > 0 else 1.0
+    agreed = pair.price(order.ordered_at)
+    price = line.unit_price / agreed if line.unit_price and agreed > 0 else 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(np.array([line.qty / pair.usual_units, days / book.max_days, price]))
-    return np.append(logs, pair.silent_months)
+        logs = np.log([line.qty / pair.usual_units, days / book.max_days, price, line.qty / pair.most_units])
+    return np.array([logs[0], logs[1], logs[2], pair.silent_months, logs[3]])
 
 
 def _pairs(scene: Scene) -> list[Pair]:
@@ -348,19 +362,37 @@ def _pairs(scene: Scene) -> list[Pair]:
     if books.n == 0:
         return []
     rate = np.nan_to_num(pace(books.sell_out)[:, -1]) / books.period_days
-    stock, price = np.nan_to_num(books.stock[:, -1]), books.price[:, -1]
+    stock, agreed = np.nan_to_num(books.stock[:, -1]), _agreed(scene)
     out = []
     for i in range(books.n):
         bought = np.flatnonzero(np.nan_to_num(books.sell_in[i]) > 0)
-        usual = float(np.median(books.sell_in[i, bought[-_USUAL_ORDERS:]])) if len(bought) else np.nan
+        last = books.sell_in[i, bought[-_USUAL_ORDERS:]]
+        usual, most = (float(np.median(last)), float(last.max())) if len(bought) else (np.nan, np.nan)
+        names = (str(books.dealer_ids[books.dealer[i]]), str(books.sku_ids[books.sku[i]]))
         silent = (books.t - 1 - bought[-1]) / scene.per_month if len(bought) else np.nan
-        out.append(Pair(usual, float(rate[i]), float(stock[i]), float(price[i]), float(silent)))
+        out.append(Pair(usual, most, float(rate[i]), float(stock[i]), float(silent), agreed.get(names, ())))
     return out
 
 
 def _sizes(pairs: dict[tuple[str, str], Pair]) -> dict[str, float]:
     rows = pd.DataFrame([(sku, p.usual_units) for (_, sku), p in pairs.items()], columns=["sku", "units"])
     return {str(k): float(v) for k, v in rows.groupby("sku")["units"].median().items()}
+
+
+def _agreed(scene: Scene) -> dict[tuple[str, str], tuple[tuple[pd.Timestamp, float], ...]]:
+    """Net prices from the one that holds at the moment on; plans ahead included."""
+    prices = scene.table("prices")
+    if prices.empty or "net_price" not in prices:
+        return {}
+    known = prices.dropna(subset=["net_price"]).sort_values("period_start", kind="stable")
+    keys = ["dealer_id", "sku_id"]
+    now = known[known["period_start"] <= scene.as_of].groupby(keys).tail(1)
+    rows = pd.concat([now, known[known["period_start"] > scene.as_of]])
+    out: dict[tuple[str, str], tuple[tuple[pd.Timestamp, float], ...]] = {}
+    for row in rows[[*keys, "period_start", "net_price"]].to_dict("records"):
+        pair = (str(row["dealer_id"]), str(row["sku_id"]))
+        out[pair] = (*out.get(pair, ()), (row["period_start"], float(row["net_price"])))
+    return out
 
 
 def _headroom(scene: Scene) -> dict[str, float]:
@@ -378,10 +410,10 @@ def _headroom(scene: Scene) -> dict[str, float]:
 
 
 def _past(scene: Scene) -> Array:
-    """Features of the sell-in of the last year, each against what came before it, [lines, 4]."""
+    """Features of the sell-in of the last year, each against what came before it, [lines, 5]."""
     books = scene.ledger
     if books.t < 2:
-        return np.zeros((0, 4))
+        return np.zeros((0, 5))
     rate = pace(books.sell_out) / books.period_days
     rows = []
     for t in range(max(1, books.t - books.freq.season), books.t):
@@ -392,19 +424,26 @@ def _past(scene: Scene) -> Array:
 
 
 def line_features(scene: Scene, rows: NDArray[np.intp], t: int, rate: Array) -> Array:
-    """Features of what series bought in one period, from the periods before, [rows, 4]."""
+    """Features of what series bought in one period, from the periods before, [rows, 5]."""
     books = scene.ledger
     past = np.nan_to_num(books.sell_in[rows, :t])
-    out = np.full((len(rows), 4), np.nan)
+    out = np.full((len(rows), 5), np.nan)
     for k, i in enumerate(rows):
         bought = np.flatnonzero(past[k] > 0)
         if not len(bought):
             continue
-        qty, usual = books.sell_in[i, t], np.median(past[k, bought[-_USUAL_ORDERS:]])
+        qty, last = books.sell_in[i, t], past[k, bought[-_USUAL_ORDERS:]]
+        usual, most = np.median(last), last.max()
         had, sold = np.nan_to_num(books.stock[i, t - 1]), np.nan_to_num(rate[i, t - 1])
         days = (had + qty) / sold if sold > 0 else np.nan
         silent = (t - 1 - bought[-1]) / scene.per_month
-        out[k] = np.log(qty / usual), np.log(days / scene.industry.stock.max_days), 0.0, silent
+        out[k] = (
+            np.log(qty / usual),
+            np.log(days / scene.industry.stock.max_days),
+            0.0,
+            silent,
+            np.log(qty / most),
+        )
     return out
 
 
@@ -416,8 +455,17 @@ def _faulty(past: Array, rng: np.random.Generator) -> Array:
     large = kind < 2
     picked[large, 0] += factor[large]
     picked[large, 1] += factor[large] * 0.8
+    picked[large, 4] += factor[large]
     picked[~large, 2] = np.log(rng.uniform(0.6, 0.95, (~large).sum()))
     return np.asarray(picked)
+
+
+def _size_effect(ratio: float) -> float:
+    return min(0.9, _WEIGHTS["SIZE"] + 0.06 * (ratio - _LARGE_RATIO))
+
+
+def _price_effect(below: float) -> float:
+    return min(0.97, _WEIGHTS["PRICE"] + below)
 
 
 def _near_quarter_end(moment: pd.Timestamp | None) -> bool:

@@ -1,6 +1,6 @@
 """Stuffing: a dealer takes more at a quarter's end than it sells, and pays it back afterwards.
 
-One candidate a dealer and quarter end of the last year: the month before the end (four weeks where the
+One candidate a dealer and quarter end, the last two: the month before the end (four weeks where the
 channel is weekly), all products together at what the dealer pays. Seen in
 
 spike      bought against the usual month of the dealer, quarter ends left out
@@ -33,7 +33,7 @@ from models.anomaly.scene import Evidence, Scene, point
 
 Array = NDArray[np.float64]
 
-_BEFORE_MONTHS, _AFTER_MONTHS, _ENDS = 9, 2, 4
+_BEFORE_MONTHS, _AFTER_MONTHS, _ENDS = 9, 2, 2
 _LEAST_MONTHS = 6
 _SOFT = 0.1  # of the usual month, added to both sides of a ratio
 _SHOWN = 4
