@@ -6,6 +6,8 @@
     qudao release demand                    the gate: better, and honest about it, or not at all
     qudao serve                             forecasts over HTTP
     qudao score demand --as-of 2025-12 --out forecasts
+    qudao score credit --as-of 2025-12 --out credit      health, growth, credit and anomaly alike
+    qudao contract review contracts.jsonl --out reviewed.jsonl
     qudao backtest sales.csv --out report   try it on your own file, no warehouse needed
 
 QUDAO_HOME names the folder that holds `mlruns/` and `warehouse/` (default: this one).
@@ -14,6 +16,7 @@ QUDAO_HOME names the folder that holds `mlruns/` and `warehouse/` (default: this
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,9 +28,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from features.errors import ChannelError
+from features.errors import ChannelError, hint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pandas as pd
 
     from features.lake import Lake
@@ -39,15 +44,21 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="API keys: who may call, and as what.")
 app.add_typer(keys, name="key")
+contracts = typer.Typer(
+    no_args_is_help=True, help="Clauses of dealer contracts, Chinese or English: type, risk, what is missing."
+)
+app.add_typer(contracts, name="contract")
 console, complaints = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 PROJECT = Path(__file__).resolve().parent
 
-Room = Annotated[str, typer.Argument(help="The room; `demand` is the one that is open.")]
+ROOMS = ("demand", "health", "growth", "credit", "anomaly", "contract")
+Room = Annotated[str, typer.Argument(help=f"The room: {', '.join(ROOMS)}.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 Settings = Annotated[
-    Path | None, typer.Option("--config", help="Settings of the room (default: configs/demand.yaml).")
+    Path | None, typer.Option("--config", help="Settings of the room (default: configs/ROOM.yaml).")
 ]
+AsOf = Annotated[str, typer.Option(help="The last observed month, 2017-09, or week, 2017-09-04.")]
 
 
 @app.command()
@@ -90,21 +101,20 @@ def train(
     room: Room,
     config: Settings = None,
     tune: Annotated[
-        int, typer.Option(help="Settings to try first, on cutoffs before the backtest.", min=0)
+        int, typer.Option(help="demand: settings to try first, on cutoffs before the backtest.", min=0)
     ] = 0,
+    as_of: Annotated[
+        str | None, typer.Option(help="Learn only from what was known at the end of this month (not demand).")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Backtest, fit on everything, register a version. The champion stays who it is."""
     _open(room)
-    from training.settings import CONFIG, DemandConfig
-    from training.train import train_demand
-
-    trained = train_demand(
-        _lake(), _registry(), DemandConfig.read(config or CONFIG), trials=tune, show=not quiet
-    )
-    console.print(_leaderboard(trained.table, "Backtest"))
-    console.print(str(trained), markup=False)
-    console.print("Next: qudao release demand")
+    if room == "demand":
+        _train_demand(config, tune, quiet=quiet)
+    else:
+        console.print(str(_train_scores(room, config, as_of, quiet=quiet)), markup=False)
+    console.print(f"Next: qudao release {room}")
 
 
 @app.command()
@@ -165,23 +175,25 @@ def backtest(
 @app.command()
 def score(
     room: Room,
-    as_of: Annotated[str, typer.Option(help="The last observed month, 2017-09, or week, 2017-09-04.")],
-    out: Out = Path("forecasts"),
+    as_of: AsOf,
+    out: Out = Path("scores"),
     horizon: Annotated[
-        int | None, typer.Option(help="Periods ahead (default: all the model learned).")
+        int | None, typer.Option(help="demand: periods ahead (default: all the model learned).")
     ] = None,
     missing_plans: Annotated[
-        Literal["refuse", "carry"], typer.Option(help="Or carry the last price, without promotions.")
+        Literal["refuse", "carry"], typer.Option(help="demand: or carry the last price, without promotions.")
     ] = "refuse",
+    quiet: Quiet = False,
 ) -> None:
-    """Forecast every series as it was known then, into partitioned Parquet; run again to resume."""
-    from serving.asof import Asked, score_as_of
-    from training.progress import chunks
+    """Every dealer or series as it was known then, into Parquet and CSV.
 
+    A room without a champion is trained first, on what was known then; that version is not released.
+    """
     _open(room)
-    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=missing_plans)
-    with chunks("Scoring") as advance:
-        report = score_as_of(_lake(), _registry(), asked, on_chunk=advance)
+    if room == "demand":
+        report: object = _score_demand(as_of, out, horizon, missing_plans)
+    else:
+        report = _score_room(room, as_of, out, quiet=quiet)
     console.print(str(report), markup=False)
 
 
@@ -204,12 +216,43 @@ def benchmark(
     data: Annotated[
         str | None, typer.Option(help="One public data set (default: all that are there).")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="credit, anomaly: your own CSV or Parquet instead.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Its column of outcomes, 0 or 1.")] = None,
 ) -> None:
-    """Measure the room on public data, beside planners' methods and peers; JSON in benchmarks/results."""
+    """Measure the room on public data, beside simple methods and peers; JSON in benchmarks/results."""
     _open(room)
-    chosen = ["--data", data] if data else []
+    given = {"--data": data, "--file": file, "--label": label}
+    chosen = [word for option, value in given.items() if value for word in (option, str(value))]
     script = PROJECT / "benchmarks" / f"{room}.py"
     raise typer.Exit(subprocess.run([sys.executable, str(script), *chosen], check=False).returncode)  # noqa: S603
+
+
+@contracts.command("review")
+def contract_review(
+    texts: Annotated[
+        Path, typer.Argument(metavar="IN", help='JSON lines: {"id", "text"}, a whole contract each.')
+    ],
+    out: Annotated[Path, typer.Option(help="JSON lines to write.")],
+    quiet: Quiet = False,
+) -> None:
+    """Clauses with their place, type, risk and probability, and the types that are missing."""
+    from serving.review import review_file
+
+    console.print(str(review_file(_contract_model(quiet=quiet), texts, out)), markup=False)
+
+
+@contracts.command("classify")
+def contract_classify(
+    texts: Annotated[Path, typer.Argument(metavar="IN", help='JSON lines: {"id", "text"}, one clause each.')],
+    out: Annotated[Path, typer.Option(help="JSON lines to write.")],
+    quiet: Quiet = False,
+) -> None:
+    """Type and risk of single clauses, with probabilities."""
+    from serving.review import classify_file
+
+    console.print(str(classify_file(_contract_model(quiet=quiet), texts, out)), markup=False)
 
 
 @app.command()
@@ -226,12 +269,32 @@ def demo(
         simulate(out=home / "channel")
     ingest("channel", [home / "channel" / "tables"])
     if not _has_champion():
-        train("demand", config=PROJECT / "configs" / "demo.yaml", tune=0, quiet=False)
+        train("demand", config=PROJECT / "configs" / "demo.yaml", tune=0, as_of=None, quiet=False)
         _release_first()
     key = _keyring(ServingSettings.load()).create_key("demo", "planner")
     console.print(_what_to_click(port, key), markup=False, highlight=False)
     if not quick:
         serve(port=port)
+
+
+@app.command()
+def replay(
+    request_id: Annotated[str, typer.Argument(help="The X-Request-ID of the answer that decided.")],
+    quiet: Quiet = False,
+) -> None:
+    """Take a decision again, with the models and the data of then: is the answer the same?"""
+    from serving.answers import ANSWERS
+    from serving.decisions import Decisions
+    from serving.settings import Settings as ServingSettings
+
+    kept = Decisions(ServingSettings.load().decisions_file)
+    answers = {route: one.again for route, one in ANSWERS.items()}
+    with _doing("Replaying", quiet=quiet):
+        again = kept.replay(request_id, _registry(), _lake(), answers)
+    console.print_json(data=again.answer)
+    console.print(str(again), markup=False)
+    if not again.same:
+        raise typer.Exit(1)
 
 
 @keys.command("create")
@@ -289,14 +352,89 @@ def _registry() -> "Registry":
     return Registry(os.environ.get("MLFLOW_TRACKING_URI"), root=_home())
 
 
-def _has_champion() -> bool:
+def _has_champion(room: str = "demand") -> bool:
     from models.registry import NoChampion
 
     try:
-        _registry().champion("demand")
+        _registry().champion(room)
     except NoChampion:
         return False
     return True
+
+
+def _train_demand(config: Path | None, trials: int, *, quiet: bool) -> None:
+    from training.settings import CONFIG, DemandConfig
+    from training.train import train_demand
+
+    settings = DemandConfig.read(config or CONFIG)
+    trained = train_demand(_lake(), _registry(), settings, trials=trials, show=not quiet)
+    console.print(_leaderboard(trained.table, "Backtest"))
+    console.print(str(trained), markup=False)
+
+
+def _train_scores(room: str, config: Path | None, as_of: str | None, *, quiet: bool) -> Any:
+    from serving.score_batch import end_of
+    from training.scorers import load, train_scores
+
+    settings, moment = load(room).Config.read(config), end_of(as_of) if as_of else None
+    with _doing(f"Training {room}", quiet=quiet) as tick:
+        trained = train_scores(room, _lake(), _registry(), settings, moment=moment, tick=tick)
+    if len(trained.table):
+        console.print(_scorecard(trained.table))
+    return trained
+
+
+def _score_demand(as_of: str, out: Path, horizon: int | None, missing_plans: Any) -> object:
+    from serving.asof import Asked, score_as_of
+    from training.progress import chunks
+
+    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=missing_plans)
+    with chunks("Scoring") as advance:
+        return score_as_of(_lake(), _registry(), asked, on_chunk=advance)
+
+
+def _score_room(room: str, as_of: str, out: Path, *, quiet: bool) -> object:
+    from serving.score_batch import Wanted, score_room
+
+    version = None
+    if not _has_champion(room):
+        complaints.print(f"{room} has no champion: training on what was known at the end of {as_of}.")
+        version = _train_scores(room, None, as_of, quiet=quiet).version
+    wanted = Wanted(room=room, as_of=as_of, out=out, version=version)
+    with _doing(f"Scoring {room}", quiet=quiet) as told:
+        return score_room(_lake(), _registry(), wanted, told=told)
+
+
+def _contract_model(*, quiet: bool) -> Any:
+    """The champion of the contract room, or its newest version; trained when there is none."""
+    registry = _registry()
+    if _has_champion("contract"):
+        return registry.load("contract").model
+    if versions := registry.versions("contract"):
+        return registry.load("contract", versions[0].version).model
+    complaints.print("contract has no model yet: training it from the clauses that come with the project.")
+    return registry.load("contract", _train_scores("contract", None, None, quiet=quiet).version).model
+
+
+@contextmanager
+def _doing(title: str, *, quiet: bool) -> "Iterator[Callable[[str], None]]":
+    """A line on standard error that says what is being done."""
+    if quiet:
+        yield lambda doing: None
+        return
+    with complaints.status(title) as status:
+        yield lambda doing: status.update(f"{title}: {doing}")
+
+
+def _scorecard(table: "pd.DataFrame") -> Table:
+    """Measures of a scoring room's evidence, the model first in each task."""
+    shown = Table(title="Held out")
+    for name in ("task", "method", "rows", "rate", "AUC", "AP", "KS", "Brier", "ECE"):
+        shown.add_column(name, no_wrap=True, overflow="fold")
+    for row in table.to_dict("records"):
+        numbers = [f"{row[c]:.3f}" if row[c] == row[c] else "" for c in ("auc", "ap", "ks", "brier", "ece")]
+        shown.add_row(str(row["task"]), str(row["method"]), f"{row['n']:,}", f"{row['rate']:.1%}", *numbers)
+    return shown
 
 
 def _release_first() -> None:
@@ -316,8 +454,10 @@ def _keyring(settings: Any) -> "Keyring":
 
 
 def _open(room: str) -> None:
-    if room != "demand":
-        raise ChannelError(f"No room is called {room!r}. The open room: demand.")
+    if room not in ROOMS:
+        raise ChannelError(
+            f"No room is called {room!r}; expected one of {', '.join(ROOMS)}.{hint(room, ROOMS)}"
+        )
 
 
 def _leaderboard(table: "pd.DataFrame", title: str) -> Table:

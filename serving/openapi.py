@@ -2,20 +2,22 @@
 
 BentoML writes one too, but leaves out the GET paths, the refusals and the keys.
 
->>> sorted(specification()["paths"])
-['/livez', '/metrics', '/readyz', '/v1/forecasts', '/v1/models']
+>>> [path for path in specification()["paths"] if path.startswith("/v1/risk")]
+['/v1/risk/orders']
 """
 
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving.answers import ANSWERS, Answerer
 from serving.errors import MEDIA_TYPE, PROBLEMS, Problem, ProblemBody
 from serving.pages import ModelList
-from serving.rooms import demand
+from serving.rooms import anomaly, demand
 
 Json = dict[str, Any]
 _ANY_READ = (401, 403, 404, 405, 429, 503)
@@ -31,7 +33,7 @@ def specification() -> Json:
         "info": {
             "title": "Qudao",
             "version": version("qudao"),
-            "description": "Calibrated demand forecasts for every dealer and product.",
+            "description": "Calibrated demand forecasts and scored decisions for every dealer.",
         },
         "paths": _paths(),
         "components": {
@@ -60,11 +62,62 @@ def _paths() -> Json:
     }
     return {
         "/v1/forecasts": {"post": forecasts},
+        **{route: {"post": _answered(one)} for route, one in ANSWERS.items()},
+        "/v1/alerts": {"get": _alerts()},
+        "/v1/alerts/{alert_id}/verdict": {"post": _verdict()},
         "/v1/models": {"get": models},
         "/metrics": {"get": _text("metrics", "Metrics for Prometheus", _ANY_READ)},
         "/livez": {"get": _text("live", "Whether the process is alive", ()) | {"security": []}},
         "/readyz": {"get": _text("ready", "Whether a model is loaded", (503,)) | {"security": []}},
     }
+
+
+def _answered(one: Answerer) -> Json:
+    content = {"schema": {"$ref": f"{_REF}{_prefix(one)}Request"}, "example": dict(one.example)}
+    return {
+        "operationId": one.operation,
+        "summary": one.summary,
+        "description": "Every answer names its model, its data and the moment that was seen.",
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _responses(f"{_prefix(one)}Response", "The answer.", _ANY_CALL),
+    }
+
+
+def _alerts() -> Json:
+    texts = {"type": "string"}
+    numbers = {"type": "integer", "minimum": 1}
+    return {
+        "operationId": "alerts",
+        "summary": "What is wrong in the channel now, the most urgent first",
+        "parameters": [
+            {"name": name, "in": "query", "schema": numbers if name == "limit" else texts}
+            for name in anomaly.FILTERS
+        ],
+        "responses": _responses("AlertsResponse", "The alerts.", (400, *_ANY_READ, 422)),
+    }
+
+
+def _verdict() -> Json:
+    content = {"schema": {"$ref": f"{_REF}AlertsVerdictRequest"}, "example": dict(anomaly.EXAMPLE)}
+    place = {"name": "alert_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": "verdict",
+        "summary": "What a person decided about an alert",
+        "parameters": [place],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _responses("AlertsVerdictResponse", "The alert with its new status.", _ANY_CALL),
+    }
+
+
+def _prefix(one: Answerer) -> str:
+    return "".join(word.capitalize() for word in one.operation.split("_"))
+
+
+def _named(model: type[BaseModel], prefix: str, mode: Literal["validation", "serialization"]) -> Json:
+    """The schemas of a model and all in it; a prefix keeps rooms apart."""
+    own = model.model_json_schema(mode=mode, ref_template=f"{_REF}{prefix}{{model}}")
+    parts = own.pop("$defs", {})
+    return {f"{prefix}{name}": part for name, part in {model.__name__: own, **parts}.items()}
 
 
 def _body() -> Json:
@@ -99,5 +152,11 @@ def _schemas() -> Json:
     models += [(ModelList, "serialization"), (ProblemBody, "serialization")]
     _, found = models_json_schema(models, ref_template=_REF + "{model}")  # type: ignore[arg-type]
     schemas: Json = found["$defs"]
+    for one in ANSWERS.values():
+        schemas |= _named(one.request, _prefix(one), "validation")
+        schemas |= _named(one.response, _prefix(one), "serialization")
+    schemas |= _named(anomaly.Response, "Alerts", "serialization")
+    schemas |= _named(anomaly.VerdictRequest, "Alerts", "validation")
+    schemas |= _named(anomaly.VerdictResponse, "Alerts", "serialization")
     first = [name for name in _FIRST if name in schemas]
     return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

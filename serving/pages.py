@@ -1,23 +1,32 @@
 """Pages: what can be read with GET: the models, the metrics, and the documentation.
 
-A small Starlette application that the service mounts (BentoML's own endpoints are all
-POST). The documentation is three packaged files and asks nothing of any other host.
-`state.shelf` is set by the service when it starts.
+A small Starlette application that the service mounts (BentoML's own endpoints are all POST,
+without names in their paths), so a verdict on an alert is here too. The documentation is three
+packaged files and asks nothing of any other host. `state.shelf`, `state.board` and
+`state.warehouse` are set by the service when it starts.
 """
 
+import json
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from features.frequency import frequency
-from serving.errors import Problem
+from features.lake import Lake
+from serving.errors import NotReady, Problem
 from serving.metrics import expose
+from serving.parse import parse
+from serving.rooms import anomaly
 from serving.rooms.demand import model_used
+from serving.scores import Scores
+from serving.security.guard import CALLER
 from serving.snapshot import Snapshot
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -39,10 +48,34 @@ class ModelCard(BaseModel):
     series: int = Field(description="Series that can be asked for by key.")
 
 
+class ScorerCard(BaseModel):
+    """A scoring room's model that answers now."""
+
+    name: str
+    version: str
+    trained_at: str
+    trained_to: str = Field(description="Last moment that the model has seen in training.")
+    data_version: str = Field(description="Of the data that it scores.")
+    as_of: str = Field(description="Last moment that its scores have seen.")
+
+
 class ModelList(BaseModel):
     """The models that answer now."""
 
     models: list[ModelCard]
+    scorers: list[ScorerCard] = Field(description="Rooms that score dealers, invoices, orders and contracts.")
+
+
+def scorer(scores: Scores) -> ScorerCard:
+    """What a caller may know about a scoring room."""
+    return ScorerCard(
+        name=scores.name,
+        version=scores.version,
+        trained_at=scores.trained_at,
+        trained_to=f"{scores.model.cutoff_:%Y-%m-%d}",
+        data_version=scores.data_version,
+        as_of=scores.as_of,
+    )
 
 
 def card(snapshot: Snapshot) -> ModelCard:
@@ -60,11 +93,66 @@ def card(snapshot: Snapshot) -> ModelCard:
 
 
 async def _models(request: Request) -> Response:
+    demand, board = request.app.state.shelf.current, request.app.state.board.current
+    if demand is None and board is None:
+        return NotReady("No model is loaded.", headers={"Retry-After": "5"}).response()
+    models = [card(demand)] if demand is not None else []
+    scorers = [scorer(one) for one in board.scores.values()] if board is not None else []
+    return JSONResponse(ModelList(models=models, scorers=scorers).model_dump())
+
+
+async def _alerts(request: Request) -> Response:
+    return await run_in_threadpool(_listed, request)
+
+
+def _listed(request: Request) -> Response:
+    """The alerts of now with the verdicts of now, also those of a moment ago."""
     try:
-        snapshot: Snapshot = request.app.state.shelf.need()
+        scores = request.app.state.board.need().need("anomaly")
+        asked = parse(anomaly.Request, _queried(request), known=anomaly.FIELDS)
+        answer = anomaly.answer(asked, scores, _lake(request).read("verdicts"))
     except Problem as problem:
         return problem.response()
-    return JSONResponse(ModelList(models=[card(snapshot)]).model_dump())
+    return _made(answer, scores)
+
+
+async def _verdict(request: Request) -> Response:
+    return await run_in_threadpool(_decided, request, await request.body())
+
+
+def _decided(request: Request, body: bytes) -> Response:
+    """Write what a person decided; the next answer knows it."""
+    try:
+        scores = request.app.state.board.need().need("anomaly")
+        asked = parse(anomaly.VerdictRequest, body, known=anomaly.FIELDS)
+        answer = anomaly.decide(
+            request.path_params["alert_id"],
+            asked,
+            scores,
+            _lake(request),
+            caller=request.scope[CALLER],
+            now=pd.Timestamp.now("UTC").tz_localize(None),
+        )
+    except Problem as problem:
+        return problem.response()
+    return _made(answer, scores)
+
+
+def _made(answer: BaseModel, scores: Scores) -> Response:
+    headers = {"Qudao-Model": f"{scores.name}/{scores.version}", "Qudao-Data": scores.data_version}
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _queried(request: Request) -> bytes:
+    """The query as the JSON of a request: whole numbers as numbers."""
+    given = {
+        name: int(v) if v.isdecimal() and name == "limit" else v for name, v in request.query_params.items()
+    }
+    return json.dumps(given).encode()
+
+
+def _lake(request: Request) -> Lake:
+    return Lake(request.app.state.warehouse)
 
 
 async def _metrics(_: Request) -> Response:
@@ -96,5 +184,7 @@ def application() -> Starlette:
         Route("/openapi.json", _openapi),
         Route("/metrics", _metrics),
         Route("/v1/models", _models),
+        Route("/v1/alerts", _alerts),
+        Route("/v1/alerts/{alert_id}/verdict", _verdict, methods=["POST"]),
     ]
     return Starlette(routes=routes)

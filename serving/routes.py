@@ -19,7 +19,6 @@ POSTED = frozenset(
         "/v1/dealers/growth",
         "/v1/dealers/admission",
         "/v1/dealers/credit",
-        "/v1/invoices/lateness",
         "/v1/risk/orders",
         "/v1/alerts/{alert_id}/verdict",
         "/v1/contracts/review",

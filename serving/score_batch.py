@@ -145,8 +145,15 @@ def _notes(scores: Scores) -> tuple[str, ...]:
     said = [*hindsight(scores.version, scores.model.cutoff_, scores.moment)]
     about = scores.card.get("about") or {}
     if fallback := about.get("fallback"):
-        said.append(f"Mind: {fallback}")
+        said.append(f"Mind: {_fallback(fallback)}.")
     return tuple(said)
+
+
+def _fallback(told: Any) -> str:
+    if isinstance(told, str):
+        return told
+    what = f" for {', '.join(map(str, told))}" if isinstance(told, list) else ""
+    return f"too little was on record to learn from, so stated prior weights answer{what}"
 
 
 def _manifest(scores: Scores, report: ScoreReport) -> dict[str, Any]:

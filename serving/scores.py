@@ -93,6 +93,11 @@ class Scores:
         return f"{self.moment:%Y-%m-%d}"
 
     @cached_property
+    def book(self) -> Any:
+        """What screens orders, made once for all calls."""
+        return self.model.book(self.tables, self.moment, dict(self.others))
+
+    @cached_property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
         """Frame -> first column's id -> its row."""
         return {

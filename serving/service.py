@@ -8,10 +8,14 @@ current snapshot.
 from typing import ClassVar, Self
 
 import bentoml
+from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.errors import Problem
+from serving.answers import ANSWERS, CONTRACTS, CREDIT, HEALTH, ORDERS
+from serving.board import BoardSource
+from serving.decisions import Decisions
+from serving.errors import REQUEST_ID, Problem
 from serving.pages import application
 from serving.parse import parse
 from serving.rooms import demand
@@ -38,13 +42,17 @@ class Endpoints:
     """One instance a worker process."""
 
     def __init__(self) -> None:
-        self.settings = Settings.load()
-        self.demand = Shelf(DemandSource(self.settings), poll_seconds=self.settings.poll_seconds)
-        self.demand.start()
-        pages.state.shelf = self.demand
+        self.settings = settings = Settings.load()
+        self.demand = Shelf(DemandSource(settings), poll_seconds=settings.poll_seconds)
+        self.board = Shelf(BoardSource(settings), poll_seconds=settings.poll_seconds)
+        self.decisions = Decisions(settings.decisions_file)
+        for shelf in (self.demand, self.board):
+            shelf.start()
+        pages.state.shelf, pages.state.board = self.demand, self.board
+        pages.state.warehouse = settings.warehouse
 
     async def __is_ready__(self) -> bool:
-        return self.demand.current is not None
+        return self.demand.current is not None or bool(self.board.current and self.board.current.scores)
 
     @bentoml.api(route="/v1/forecasts", input_spec=Body, output_spec=demand.Response)  # type: ignore[untyped-decorator]
     def forecasts(self, body: Body, /) -> Response:
@@ -54,12 +62,45 @@ class Endpoints:
             answer = demand.answer(request, snapshot, max_series=self.settings.max_series)
         except Problem as problem:
             return problem.response()
-        headers = {
-            "Qudao-Model": f"{snapshot.name}/{snapshot.version}",
-            "Qudao-Data": answer.data_version,
-            "Qudao-Series": str(len(answer.forecasts)),
-        }
-        return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+        return _said(answer, snapshot.name, snapshot.version, answer.data_version, len(answer.forecasts))
+
+    @bentoml.api(route=HEALTH, input_spec=Body, output_spec=ANSWERS[HEALTH].response)  # type: ignore[untyped-decorator]
+    def health(self, body: Body, /) -> Response:
+        """How well each dealer is doing, and which way."""
+        return self._scored(HEALTH, body)
+
+    @bentoml.api(route=CREDIT, input_spec=Body, output_spec=ANSWERS[CREDIT].response)  # type: ignore[untyped-decorator]
+    def credit(self, body: Body, /) -> Response:
+        """Default probabilities, class and credit limit of dealers."""
+        return self._scored(CREDIT, body)
+
+    @bentoml.api(route=ORDERS, input_spec=Body, output_spec=ANSWERS[ORDERS].response)  # type: ignore[untyped-decorator]
+    def orders(self, body: Body, /) -> Response:
+        """Approve, review or hold each order before it is shipped."""
+        return self._scored(ORDERS, body)
+
+    @bentoml.api(route=CONTRACTS, input_spec=Body, output_spec=ANSWERS[CONTRACTS].response)  # type: ignore[untyped-decorator]
+    def contracts(self, body: Body, /) -> Response:
+        """Clauses of a contract with their risk, what is missing, and better wording."""
+        return self._scored(CONTRACTS, body)
+
+    def _scored(self, route: str, body: Body) -> Response:
+        """The answer of a scoring room; what decides something is kept for replay."""
+        one = ANSWERS[route]
+        try:
+            question, scores = one.read(body.raw), self.board.need().need(one.room)
+            answer = one.answer(question, scores)
+        except Problem as problem:
+            return problem.response()
+        if one.decides:
+            told = answer.model_dump(mode="json")
+            self.decisions.note(REQUEST_ID.get(), route, question.model_dump(mode="json"), told, scores)
+        return _said(answer, scores.name, scores.version, scores.data_version, 0)
+
+
+def _said(answer: BaseModel, room: str, version: str, data_version: str, series: int) -> Response:
+    headers = {"Qudao-Model": f"{room}/{version}", "Qudao-Data": data_version, "Qudao-Series": str(series)}
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
 service = bentoml.service(

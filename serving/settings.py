@@ -87,6 +87,11 @@ class Settings(BaseModel):
         return self.home / "private" / "audit.jsonl"
 
     @property
+    def decisions_file(self) -> Path:
+        """Where every decision is kept with what made it."""
+        return self.home / "private" / "decisions.jsonl"
+
+    @property
     def warehouse(self) -> Path:
         """The root of the lake."""
         return self.home / "warehouse"

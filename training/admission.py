@@ -1,9 +1,10 @@
 """Admission: may a version of a scoring room answer?
 
-The first model of a room has to rank better than every simple thing beside it and to be calibrated,
-in each task of its evidence. A challenger is compared with the champion on the rows that both
-evidences share (task, subject, cutoff): in no task may its log loss be surely worse, in one it has
-to be surely better (95 % of paired bootstrap draws of whole subjects).
+The first model of a room has to be calibrated in each task of its evidence; in no task may a simple
+thing beside it rank surely better, and in one the model has to rank surely better than all of them
+(95 % of paired bootstrap draws of whole subjects). A challenger is compared with the champion on the
+rows that both evidences share (task, subject, cutoff): in no task may its log loss be surely worse,
+in one it has to be surely better.
 
 A task with fewer than `Rules.least` outcomes of either kind is not judged, and a version without
 any judged task is not released but by force.
@@ -19,7 +20,6 @@ True
 False
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 
 from models import scoring
 from training.bootstrap import RESAMPLES
-from training.trust import MODEL, scorecard
+from training.trust import MODEL, methods
 from training.verdict import Verdict
 
 KEYS = ["task", "subject", "cutoff"]
 _SURE = (0.025, 0.975)
 _LEAST_PROBABILITY = 1e-6
+_AUC_DRAWS = 200
 Array = NDArray[np.float64]
 
 
@@ -49,17 +50,16 @@ class ScoreRules:
 def admit_scores(evidence: pd.DataFrame, *, rules: ScoreRules | None = None) -> Verdict:
     """A room's first model, against the simple things in its own evidence."""
     rules = rules or ScoreRules()
-    judged, auc = _judged_tasks(evidence, rules), _auc(evidence)
-    reasons: list[str] = []
-    beaten = [_rank(task, auc[task], reasons) for task in judged]
+    judged = _judged_tasks(evidence, rules)
+    ranks = [_rank(evidence[evidence["task"] == task], rules) for task in judged]
     covers, told = _calibrated(evidence, judged, rules)
     if not judged:
         told = [_nothing_to_judge(rules)]
     return Verdict(
-        better=bool(judged) and not any(beaten),
+        better=any(rank.better for rank in ranks) and not any(rank.worse for rank in ranks),
         covers=bool(judged) and covers,
-        reasons=(*reasons, *told),
-        numbers={f"{task}.auc": auc[task][MODEL] for task in judged},
+        reasons=(*(f"{task}: {rank.said}" for task, rank in zip(judged, ranks, strict=True)), *told),
+        numbers={f"{task}.auc": rank.auc for task, rank in zip(judged, ranks, strict=True)},
     )
 
 
@@ -94,23 +94,43 @@ def compare_scores(
     )
 
 
-def _auc(evidence: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """AUC of each task and method."""
-    found: dict[str, dict[str, float]] = {}
-    for row in scorecard(evidence).to_dict("records"):
-        found.setdefault(str(row["task"]), {})[str(row["method"])] = float(row["auc"])
-    return found
+@dataclass(frozen=True, kw_only=True)
+class _Rank:
+    """How the model ranks beside the simple things of one task."""
+
+    auc: float
+    better: bool  # surely, than all of them
+    worse: bool  # surely, than one of them
+    said: str
 
 
-def _rank(task: str, auc: Mapping[str, float], reasons: list[str]) -> bool:
-    """Whether a simple thing ranks at least as well; what was found is told."""
-    rivals = {method: value for method, value in auc.items() if method != MODEL}
-    beaten_by = [method for method, value in rivals.items() if not auc[MODEL] > value]
-    shown = ", ".join(f"{method} {value:.3f}" for method, value in rivals.items())
-    reasons.append(f"{task}: AUC {auc[MODEL]:.3f} (beside it: {shown or 'nothing'}).")
-    if beaten_by:
-        reasons.append(f"{task}: not better than {', '.join(beaten_by)}.")
-    return bool(beaten_by)
+def _rank(part: pd.DataFrame, rules: ScoreRules) -> _Rank:
+    part = part[part["y"].notna()]
+    rivals = {m: column for m, column in methods(part).items() if m != MODEL and part[column].notna().any()}
+    ours = scoring.auc(part["y"], part["probability"])
+    gaps = {m: _auc_interval(part, column, rules.resamples) for m, column in rivals.items()}
+    shown = ", ".join(f"{m} {scoring.auc(part['y'], part[c]):.3f}" for m, c in rivals.items())
+    ahead = [m for m, (low, high) in gaps.items() if high < 0]
+    return _Rank(
+        auc=ours,
+        better=all(low > 0 for low, _ in gaps.values()),
+        worse=bool(ahead),
+        said=f"AUC {ours:.3f} (beside it: {shown or 'nothing'})"
+        + (f"; surely behind {', '.join(ahead)}." if ahead else "."),
+    )
+
+
+def _auc_interval(part: pd.DataFrame, column: str, resamples: int) -> tuple[float, float]:
+    """95 % interval of the model's AUC less that of a simple thing, whole subjects drawn."""
+    y, p, s = (part[name].fillna(part[name].min()).to_numpy(float) for name in ("y", "probability", column))
+    codes = pd.factorize(part["subject"])[0]
+    rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    rng, gaps = np.random.default_rng(0), []
+    for _ in range(min(resamples, _AUC_DRAWS)):
+        drawn = np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))])
+        gaps.append(scoring.auc(y[drawn], p[drawn]) - scoring.auc(y[drawn], s[drawn]))
+    low, high = np.nanquantile(gaps, _SURE)
+    return float(low), float(high)
 
 
 def _gap_sentence(ours: float, theirs: float, low: float, high: float) -> str:

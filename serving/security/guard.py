@@ -34,6 +34,7 @@ from serving.security.reply import SAFE, Reply
 from serving.settings import Settings
 
 log = logging.getLogger("qudao.guard")
+CALLER = "qudao.caller"  # in the scope of what was let in: the name of the key
 _GIVEN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -110,6 +111,7 @@ class Guard:
         if wait_seconds := self.limit.wait_seconds(key.id):
             after = {"Retry-After": str(ceil(wait_seconds))}
             raise TooMany(f"A key may call {self.limit.per_minute} times a minute.", headers=after)
+        request.scope[CALLER] = key.name
 
     async def _answer(self, visit: Visit, receive: Receive) -> Response:
         reply, scope = Reply(), visit.request.scope

@@ -46,7 +46,13 @@ def test_a_first_model_no_better_than_a_simple_thing_is_not():
     rows = evidence()
     verdict = admit_scores(rows.assign(baseline_recency=rows["probability"]))
     assert not verdict.better
-    assert "not better than recency" in " ".join(verdict.reasons)
+
+
+def test_a_simple_thing_that_ranks_surely_better_stands_in_the_way():
+    rows = evidence(noise=2.0)
+    verdict = admit_scores(rows.assign(baseline_recency=evidence()["probability"]))
+    assert not verdict.better
+    assert "surely behind recency" in " ".join(verdict.reasons)
 
 
 def test_a_challenger_has_to_be_surely_better():

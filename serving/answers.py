@@ -1,0 +1,88 @@
+"""Answers: which room answers a path, what it takes and what it gives.
+
+One entry a path of the scoring rooms; the service, the documentation of the API and the replay of
+decisions all read this list, so that they cannot differ.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+from serving.parse import parse
+from serving.rooms import contract, credit, health, orders
+from serving.scores import Scores
+
+HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
+ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answerer:
+    """One path: the room asked, the shape of question and answer, and how it is answered."""
+
+    room: str
+    operation: str
+    summary: str
+    request: type[BaseModel]
+    response: type[BaseModel]
+    fields: frozenset[str]  # a hint may suggest these
+    example: Mapping[str, JsonValue]
+    answer: Callable[[Any, Scores], BaseModel]
+    decides: bool = True  # kept, so that it can be replayed
+
+    def read(self, raw: bytes) -> BaseModel:
+        """The body as a question."""
+        return parse(self.request, raw, known=self.fields)
+
+    def again(self, question: Mapping[str, Any], scores: Scores) -> Any:
+        """The answer to a question that was kept, as JSON holds it."""
+        asked = self.request.model_validate_json(json.dumps(question))
+        return self.answer(asked, scores).model_dump(mode="json")
+
+
+ANSWERS: dict[str, Answerer] = {
+    HEALTH: Answerer(
+        room="health",
+        operation="health",
+        summary="How well each dealer is doing, and which way",
+        request=health.Request,
+        response=health.Response,
+        fields=health.FIELDS,
+        example=health.EXAMPLE,
+        answer=health.answer,
+    ),
+    CREDIT: Answerer(
+        room="credit",
+        operation="credit",
+        summary="Default probabilities, class and credit limit of dealers; lateness of invoices",
+        request=credit.Request,
+        response=credit.Response,
+        fields=credit.FIELDS,
+        example=credit.EXAMPLE,
+        answer=credit.answer,
+    ),
+    ORDERS: Answerer(
+        room="anomaly",
+        operation="screen_orders",
+        summary="Approve, review or hold each order before it is shipped",
+        request=orders.Request,
+        response=orders.Response,
+        fields=orders.FIELDS,
+        example=orders.EXAMPLE,
+        answer=orders.answer,
+    ),
+    CONTRACTS: Answerer(
+        room="contract",
+        operation="review_contract",
+        summary="Clauses of a contract with their risk, what is missing, and better wording",
+        request=contract.Request,
+        response=contract.Response,
+        fields=contract.FIELDS,
+        example=contract.EXAMPLE,
+        answer=contract.answer,
+        decides=False,  # a contract's text is not kept
+    ),
+}
