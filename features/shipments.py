@@ -1,10 +1,10 @@
 """Shipments: who bought, sold and kept what, month by month, and where its codes were scanned.
 
 In:   canonical tables, of which any may be absent or empty: sell_in, sell_out, stock, trace_scans,
-      signals (kind street_price), promotions (the `MOST_KINDS` commonest kinds), dealers. Days and weeks are gathered into calendar months; weeks
-      are scaled to the length of a month.
-Out:  dense arrays [n, t] over n series (dealer x product) and t months, NaN where nothing is on
-      record, and the scans away from home as sparse flows [m, t] (series -> territory).
+      signals (kind street_price), promotions (the `MOST_KINDS` commonest kinds), dealers. Days and
+      weeks are gathered into calendar months; weeks are scaled to the length of a month.
+Out:  dense arrays [n, t] over n series (dealer x product) and t months, NaN where nothing is on record,
+      and the scans away from home as sparse flows [m, t] (series -> territory).
 
 A month without a row between a series' first and last row is a zero; so are the three months
 after the last. Units: consumer units a month; prices in the table's currency.
@@ -84,12 +84,16 @@ class Shipments:
 
     def until(self, t: int) -> Self:
         """The first t months only."""
-        arrays = {name: getattr(self, name)[..., :t] for name in (*_LEVELS, "plans", "seen", "at_home", "flow")}
+        arrays = {
+            name: getattr(self, name)[..., :t] for name in (*_LEVELS, "plans", "seen", "at_home", "flow")
+        }
         return replace(self, months=self.months[:t], **arrays)
 
     def without(self, *names: str) -> Self:
-        """The same channel with nothing on record of some of sell_in, sell_out, stock, street, plans, scans."""
-        gone: dict[str, Any] = {name: np.full_like(getattr(self, name), np.nan) for name in _LEVELS if name in names}
+        """Without some of sell_in, sell_out, stock, street, plans, scans: nothing on record of them."""
+        gone: dict[str, Any] = {
+            name: np.full_like(getattr(self, name), np.nan) for name in _LEVELS if name in names
+        }
         if "plans" in names:
             gone["plans"] = self.plans[:0]
         if "scans" in names:
@@ -115,14 +119,26 @@ class Shipments:
         bought, sold = (cells.ended(cells.total(f, "qty"), f) for f in sales.values())
         kept = cells.mean(_levels(tables, "stock", "qty_on_hand"), "qty", last=True)
         street = cells.mean(_levels(tables, "signals", "value", kind="street_price"), "qty")
-        plans = np.array([cells.mean(f, "qty") for f in _plans(tables)], dtype=np.float32)
-        plans = plans.reshape(-1, len(series), len(months))
+        kinds = _plans(tables)
+        plans = np.array([cells.mean(f, "qty") for f in kinds], dtype=np.float32)
+        plans = plans.reshape(len(kinds), len(series), len(months))
         territory_ids, home = _homes(tables, dealer_ids, scans)
         traced = cells.scans(scans, territory_ids, home[dealer])
-        named = {"dealer": dealer.astype(np.int64), "sku": sku.astype(np.int64), "home": home}
-        ids = {"dealer_ids": np.asarray(dealer_ids, object), "sku_ids": np.asarray(sku_ids, object)}
-        levels = {"sell_in": bought, "sell_out": sold, "stock": kept, "street": street, "plans": plans}
-        return cls(territory_ids=territory_ids, months=months, **ids, **named, **levels, **traced)
+        return cls(
+            dealer_ids=np.asarray(dealer_ids, object),
+            sku_ids=np.asarray(sku_ids, object),
+            territory_ids=territory_ids,
+            months=months,
+            dealer=dealer.astype(np.int64),
+            sku=sku.astype(np.int64),
+            home=home,
+            sell_in=bought,
+            sell_out=sold,
+            stock=kept,
+            street=street,
+            plans=plans,
+            **traced,
+        )
 
 
 @dataclass(frozen=True)
@@ -231,7 +247,7 @@ def _levels(tables: Tables, name: str, column: str, kind: str | None = None) -> 
 
 def _plans(tables: Tables) -> list[pd.DataFrame]:
     frame = _frame(tables, "promotions")
-    kinds = frame["kind"].value_counts().index[:MOST_KINDS] if len(frame) else []
+    kinds: list[str] = frame["kind"].value_counts().index[:MOST_KINDS].tolist() if len(frame) else []
     return [_levels(tables, "promotions", "value", kind=kind) for kind in sorted(kinds)]
 
 
@@ -276,4 +292,3 @@ def _homes(tables: Tables, dealer_ids: Any, scans: pd.DataFrame) -> tuple[NDArra
     chosen = usual.fillna(stated) if own else stated.fillna(usual)
     names = np.array(sorted({*chosen.dropna(), *scans["to"]}), dtype=object)
     return names, np.asarray(pd.Index(names).get_indexer(pd.Index(chosen)), dtype=np.int64)
-

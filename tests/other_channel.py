@@ -1,9 +1,9 @@
 """Another channel: a second, deliberately different generator, to see whether what was learned travels.
 
-Gamma-distributed sizes and lumpy orders, no season, no quarter ends, no prices, no sell-out; a product line is
-bought by few or many; ids are words. Scans are made by inspectors who check a fixed number of units in each
-territory and month, drawn from what is on offer there. A diverting dealer buys more of one or all products and
-ships them to one territory, where everybody sells less.
+Gamma-distributed sizes and lumpy orders, no season, no quarter ends, no prices, no sell-out; a product
+line is bought by few or many; ids are words. Scans are made by inspectors who check a fixed number of
+units in each territory and month, drawn from what is on offer there. A diverting dealer buys more of
+one or all products and ships them to one territory, where everybody sells less.
 """
 
 import numpy as np
@@ -11,7 +11,13 @@ import pandas as pd
 
 
 def other_channel(
-    seed: int, *, dealers: int = 150, months: int = 24, checks: int = 60, strength: float = 1.0, cases: int = 12
+    seed: int,
+    *,
+    dealers: int = 150,
+    months: int = 24,
+    checks: int = 60,
+    strength: float = 1.0,
+    cases: int = 12,
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Tables (dealers, sell_in, trace_scans) and the true diversions."""
     rng = np.random.default_rng(seed)

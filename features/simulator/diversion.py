@@ -128,8 +128,8 @@ class _Plot:
             shared = slice(max(window.start, open_there.start), min(window.stop, open_there.stop))
             drawn = self._units(disguise, source, target, shared, many)
             made.append(self._episode(source, target, shared, drawn))
-        marks = {"stripped_rate": float(stripped), "case": case, "reported": not hidden}
-        return [replace(e, **marks) for e in made if e.units.any()]
+        kept = [e for e in made if e.units.any()]
+        return [replace(e, stripped_rate=float(stripped), case=case, reported=not hidden) for e in kept]
 
     def story(self, case: int) -> list[Episode]:
         """One strong, long, clean episode in the last year, between two dealers who sell to its end."""
@@ -158,9 +158,7 @@ class _Plot:
         self.lost[receiver, window] += units.astype(np.float32)
         return Episode(seller, receiver, window.start, np.asarray(units, dtype=np.float32), 0.0)
 
-    def _units(
-        self, rng: np.random.Generator, seller: int, receiver: int, window: slice, many: int
-    ) -> Array:
+    def _units(self, rng: np.random.Generator, seller: int, receiver: int, window: slice, many: int) -> Array:
         """What is wanted for each period of the window, one of `many` receivers."""
         mean, blend = self.demand.mean[receiver, window], self.world.diversion_seller_share
         if blend > 0:

@@ -1,7 +1,8 @@
 """Mixture: how strong each trouble and each disguise is in a world to judge detectors on.
 
-Every seed has its own strengths, so that a threshold learned on some worlds has to hold in others. Values
-are fields of `World`; sizes were chosen so that simple peers reach what they reach elsewhere (docs/diversion.md).
+Every seed has its own strengths, so that a threshold learned on some worlds has to hold in others.
+Values are fields of `World`; sizes were chosen so that simple peers reach what they reach elsewhere
+(docs/diversion.md).
 
 >>> one, other = (diversion_mixture(np.random.default_rng(seed)) for seed in (1, 2))
 >>> one["scan_coverage_share"] != other["scan_coverage_share"]

@@ -72,9 +72,7 @@ def _at_home(
     return Scans(row, step, territory, np.where(stays, outlet, -1))
 
 
-def _carried(
-    world: World, travel: Travel, sold: Assortment, scans: Scans
-) -> tuple[Ints, NDArray[np.bool_]]:
+def _carried(world: World, travel: Travel, sold: Assortment, scans: Scans) -> tuple[Ints, NDArray[np.bool_]]:
     """Where scans were made when commuters, tourists and excursions are taken into account."""
     rng = world.rng("carried scans")
     dealer, step, territory = sold.grid.dealer[scans.row], scans.step, scans.territory
@@ -106,9 +104,7 @@ def _outlets(
     return np.where(in_shop & (opened <= sold.grid.periods.starts[step]), pick, -1)
 
 
-def _diverted(
-    world: World, land: Geography, sold: Assortment, travel: Travel, diversion: Diversion
-) -> Scans:
+def _diverted(world: World, land: Geography, sold: Assortment, travel: Travel, diversion: Diversion) -> Scans:
     """Scans of diverted units, whose codes are still on, in the receiver's territory."""
     rng = world.rng("diverted scans")
     row, step, territory = (

@@ -4,11 +4,12 @@ In:   canonical tables (any may be absent: sell_in or sell_out or trace_scans is
       tables with the truth of their diversions, from worlds that are not judged.
 Out:  `detect`: suspected pairs with their evidence; `dealer_months`: a score for every dealer and month.
 
-A row is a series (dealer x product) in a month. Traits free of scale (traits.py) go into two boosted models:
-one with scans, one for channels or dealers without; both learn from the same worlds, seen at several moments and
-with tables taken away, so that they cope with less. A dealer-month is suspect unless all its series are innocent:
-p = 1 - prod(1 - p of series); a beta calibration on worlds the model has not seen makes it a probability at the
-stated base rate of diversion (`base_rate`, of dealer-months).
+A row is a series (dealer x product) in a month. Traits free of scale (traits.py) go into two boosted
+models: one with scans, one for channels or dealers without; both learn from the same worlds, seen at
+several moments and with tables taken away, so that they cope with less. A dealer-month is suspect
+unless all its series are innocent: p = 1 - prod(1 - p of series); a beta calibration on worlds the
+model has not seen makes it a probability at the stated base rate of diversion (`base_rate`, of dealer-
+months).
 
 Months are calendar months, also for weekly data. What was known after `as_of` is not seen.
 
@@ -20,7 +21,7 @@ Errors: NotFitted; TooFewRows (no diversion in the worlds to learn from).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import lightgbm as lgb
 import numpy as np
@@ -41,7 +42,12 @@ Labelled = tuple[Tables, pd.DataFrame]
 
 LEAST_MONTHS = 4
 FALSE_ALARMS_RATE = 0.01  # of dealer-months: where `alarm_` lies
-_SLICES = ((), ("stock", "street", "plans"), ("sell_out", "stock", "street", "plans"), ("sell_in", "stock", "plans"))
+_SLICES = (
+    (),
+    ("stock", "street", "plans"),
+    ("sell_out", "stock", "street", "plans"),
+    ("sell_in", "stock", "plans"),
+)
 _EARLIER = (3, 7, 12)  # months before the end at which a world is seen as well
 _LAST_MONTHS = 4  # of such a view are learned from: the others know as much as later views
 _FOLDS = 2
@@ -163,7 +169,11 @@ class Diversion:
         return lgb.train({**_BOOSTING, "seed": self.seed}, data, self.rounds)
 
     def _calibrate(
-        self, channels: Sequence[tuple[Shipments, NDArray[np.bool_]]], rows: Sequence[_Rows], kind: str, tilt: float
+        self,
+        channels: Sequence[tuple[Shipments, NDArray[np.bool_]]],
+        rows: Sequence[_Rows],
+        kind: str,
+        tilt: float,
     ) -> None:
         """Calibrations and the alarm threshold, on worlds that the scoring model has not seen."""
         raw, truth, pairs = [], [], []

@@ -1,8 +1,8 @@
 """Evidence: what an analyst can check of a suspected diversion, as short statements with two numbers.
 
-Each is {"kind", "text", "value", "expected", "period"}: what was seen, what was to be expected without diversion, and
-the months. Kinds: volume, purchase, scans, home_scans, mirror, price. What speaks against is told as well: an
-analyst sees every kind for which there is data.
+Each is {"kind", "text", "value", "expected", "period"}: what was seen, what was to be expected without
+diversion, and the months. Kinds: volume, purchase, scans, home_scans, mirror, price. What speaks
+against is told as well: an analyst sees every kind for which there is data.
 """
 
 from typing import Any, Protocol
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from features.shipments import Shipments
 from models.anomaly.residuals import Residuals
-from models.anomaly.scans import Coverage
 from models.anomaly.traits import Traits
 
 Statement = dict[str, Any]
@@ -57,7 +56,9 @@ def _volumes(goods: Shipments, traits: Traits, run: Run) -> Made:
     ):
         if found is not None:
             value, expected = _sums(units, found, run)
-            made.append((kind, f"The seller {verb} {_against(value, expected)} of this product.", value, expected))
+            made.append(
+                (kind, f"The seller {verb} {_against(value, expected)} of this product.", value, expected)
+            )
     return made
 
 
@@ -68,18 +69,21 @@ def _scans(traits: Traits, run: Run, to: int) -> Made:
         return []
     value = float(traits.flows.count[mine, run.window].sum())
     expected = float(np.round(traits.flows.expected[mine, run.window].sum(), 2))
-    text = "Codes shipped to the seller were scanned in the receiving territory more often than travel explains."
+    text = (
+        "Codes shipped to the seller were scanned in the receiving territory more often than travel explains."
+    )
     if value <= expected:
-        text = "Codes shipped to the seller were not scanned in the receiving territory more often than usual."
+        text = (
+            "Codes shipped to the seller were not scanned in the receiving territory more often than usual."
+        )
     return [("scans", text, value, expected)]
 
 
 def _home(goods: Shipments, traits: Traits, run: Run) -> Made:
     """Scans at home against what the units let expect."""
-    if traits.volume is None or not goods.at_home[goods.dealer == goods.dealer[run.series]].any():
+    cover = traits.coverage
+    if cover is None or not goods.at_home[goods.dealer == goods.dealer[run.series]].any():
         return []
-    units = goods.sell_out if np.isfinite(goods.sell_out).any() else goods.sell_in
-    cover = Coverage.of(goods, units.astype(float))
     value = float(cover.count[run.series, run.window].sum())
     expected = float(np.round(cover.expected[run.series, run.window].sum(), 2))
     more = "at least as many as" if value >= expected else "fewer than"

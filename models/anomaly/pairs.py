@@ -119,7 +119,7 @@ class Mirrors:
 
 
 def mirrored(z: Array, rows: Ints, steps: Ints, other: Ints) -> Array:
-    """Sum over the months around of min(rise, fall), what goes the wrong way subtracted; NaN without other."""
+    """Sum over the months around of min(rise, fall), less what goes the wrong way; NaN without other."""
     t = z.shape[1]
     safe = np.clip(np.nan_to_num(z), -6, 6)
     total, count = np.zeros(len(rows)), np.zeros(len(rows))

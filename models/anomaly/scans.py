@@ -7,14 +7,15 @@ What travel explains of a flow from dealer d at home in h to place k in month t 
 
     scans of the series x rate(d, k; other months) x surge(h, k, t; other dealers)
 
-with the dealer's rate drawn to that of h -> k with half a scan's weight (a gamma prior of shape 1/2), and the
-pair's rate to the channel's. Months within `_GUARD_MONTHS` of t are left out, so an episode does not explain itself;
-commuters, who always travel, do. A surge (a festival, tourists) is what the other dealers of h see.
+with the dealer's rate drawn to that of h -> k with half a scan's weight (a gamma prior of shape 1/2),
+and the pair's rate to the channel's. Months within `_GUARD_MONTHS` of t are left out, so an episode
+does not explain itself; commuters, who always travel, do. A surge (a festival, tourists) is what the
+other dealers of h see.
 
 Source: Poisson deviance residual, sign(c - m) sqrt(2 (c log(c / m) - c + m)).
 
 >>> round(float(deviance(np.array([4.0]), np.array([1.0]))[0]), 2)
-2.25
+2.26
 """
 
 from dataclasses import dataclass

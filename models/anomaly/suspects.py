@@ -1,16 +1,18 @@
 """Suspects: from scores of series and months to pairs of seller and receiver, with their evidence.
 
 In:   shipments, traits and raw probabilities [n, t] of one channel.
-Out:  one row a seller, product and receiving territory: window, probability, units, amount, `pair` (0 to 1: how well
-      receiver and seller belong together) and `evidence`.
+Out:  one row a seller, product and receiving territory: window, probability, units, amount, `pair` (0
+      to 1: how well receiver and seller belong together) and `evidence`.
 
-A window is a run of months of one series whose probability is at least a tenth of the run's highest, a gap of one
-month bridged. Territories: those where clearly more codes of the series were scanned than travel explains, at
-most `_MOST_TERRITORIES`; without such scans the one where another dealer's sales of the product mirror the
-rise. The receiver is the dealer there whose sales fell as if these units had come in, "" when nobody's clearly did.
+A window is a run of months of one series whose probability is at least a tenth of the run's highest, a
+gap of one month bridged. Territories: those where clearly more codes of the series were scanned than
+travel explains, at most `_MOST_TERRITORIES`; without such scans the one where another dealer's sales of
+the product mirror the rise. The receiver is the dealer there whose sales fell as if these units had
+come in, "" when nobody's clearly did.
 
-Units: what was sold above the expectation in the window, or where there are no volumes or no excess, scans above
-the expectation over the dealer's scans per unit; an amount needs `sell_in.amount` or `prices`, else it is NaN.
+Units: what was sold above the expectation in the window, or where there are no volumes or no excess,
+scans above the expectation over the dealer's scans per unit; an amount needs `sell_in.amount` or
+`prices`, else it is NaN.
 """
 
 from collections.abc import Mapping
@@ -31,7 +33,14 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 COLUMNS = (
-    *("seller_dealer_id", "receiver_dealer_id", "receiver_territory_id", "sku_id", "first_period", "last_period"),
+    *(
+        "seller_dealer_id",
+        "receiver_dealer_id",
+        "receiver_territory_id",
+        "sku_id",
+        "first_period",
+        "last_period",
+    ),
     *("probability", "score", "pair", "units_suspected", "amount_suspected", "evidence"),
 )
 LEAST_PROBABILITY = 0.03
@@ -102,13 +111,15 @@ def runs_of(p: Array) -> list[Run]:
 
 
 def unit_prices(goods: Shipments, tables: Mapping[str, pd.DataFrame]) -> Array:
-    """Amount a unit of each series, [n]: invoiced, else the net price, else the product's mean; NaN unknown."""
+    """Amount a unit of each series, [n]: invoiced, else net price, else the product's mean; NaN unknown."""
     keys = pd.MultiIndex.from_arrays([goods.dealer_ids[goods.dealer], goods.sku_ids[goods.sku]])
     own = pd.Series(np.nan, index=keys)
     bought = tables.get("sell_in")
     if bought is not None and "amount" in bought.columns and bought["amount"].notna().any():
         total = bought.groupby(["dealer_id", "sku_id"])[["amount", "qty_sell_in"]].sum()
-        own = own.fillna((total["amount"] / total["qty_sell_in"].where(total["qty_sell_in"] > 0)).reindex(keys))
+        own = own.fillna(
+            (total["amount"] / total["qty_sell_in"].where(total["qty_sell_in"] > 0)).reindex(keys)
+        )
     listed = tables.get("prices")
     if listed is not None and "net_price" in listed.columns and len(listed):
         own = own.fillna(listed.groupby(["dealer_id", "sku_id"])["net_price"].mean().reindex(keys))

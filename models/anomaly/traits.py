@@ -7,9 +7,10 @@ Out:  X [n * t, f] float32 in the order of `NAMES`, NaN where a table is absent,
 Every trait is free of scale: z-scores, ratios, ranks within a month, counts of expected scans. So what was
 learned in one channel can be used in another with other ids, units and sizes.
 
-Blocks: sell-in and sell-out against their expectation; purchase beyond sale and stock; scans away from home
-(dealer x place flows against usual travel), scans missing at home (codes cut off, goods gone); mirrors in
-other territories; street prices there; and where in the record the month lies (`ahead`: months known after it).
+Blocks: sell-in and sell-out against their expectation; purchase beyond sale and stock; scans away from
+home (dealer x place flows against usual travel), scans missing at home (codes cut off, goods gone);
+mirrors in other territories; street prices there; and where in the record the month lies (`ahead`:
+months known after it).
 """
 
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Traits:
     bought: Residuals | None
     flows: Flows
     mirrors: Mirrors | None
+    coverage: Coverage | None
 
     @classmethod
     def of(cls, goods: Shipments) -> Self:
@@ -55,15 +57,18 @@ class Traits:
         columns = _volume("out", goods, sold) | _volume("in", goods, bought) | _kept(goods, bought, sold)
         flows = Flows.of(goods)
         scanned, scanned_to = _scanned(goods, flows)
-        columns |= scanned | _at_home(goods, volume)
-        mirrors = volume and Mirrors.of(volume.z, volume.units, goods.sku, goods.place)
+        coverage = _coverage(goods) if volume else None
+        columns |= scanned | _at_home(goods, volume, coverage)
+        mirrors = Mirrors.of(volume.z, volume.units, goods.sku, goods.place) if volume else None
         columns |= _mirrors(goods, mirrors, scanned_to)
         nowhere = np.full((goods.n, goods.t), -1, dtype=np.int64)
         mirrored_to = mirrors.to if mirrors else nowhere
         columns |= _prices(goods, scanned_to, mirrored_to) | _context(goods, volume)
         names = tuple(columns)
-        x = np.stack([columns[name].ravel() for name in names], axis=1).astype(np.float32)
-        return cls(names, x, scanned_to, mirrored_to, volume, bought, flows, mirrors)
+        x = np.empty((goods.n * goods.t, len(names)), dtype=np.float32)
+        for column, name in enumerate(names):
+            x[:, column] = columns.pop(name).ravel()
+        return cls(names, x, scanned_to, mirrored_to, volume, bought, flows, mirrors, coverage)
 
 
 def _residuals(goods: Shipments, units: Floats) -> Residuals | None:
@@ -179,14 +184,18 @@ def _filled(
     return np.where(scanned, np.where(best >= 0, value[picked, steps], 0.0), np.nan)
 
 
-def _at_home(goods: Shipments, volume: Residuals | None) -> Columns:
+def _coverage(goods: Shipments) -> Coverage | None:
+    """Scans at home against the units on record; None where nothing was scanned at home."""
+    units = goods.sell_out if np.isfinite(goods.sell_out).any() else goods.sell_in
+    return Coverage.of(goods, units.astype(float)) if goods.at_home.any() else None
+
+
+def _at_home(goods: Shipments, volume: Residuals | None, real: Coverage | None) -> Columns:
     """Scans at home that are missing, or that follow the units as honest sales do."""
     names = ("home_1", "home_mid3", "home_mid5", "home_against")
     empty = np.full((goods.n, goods.t), np.nan)
-    if volume is None or not goods.at_home.any():
+    if volume is None or real is None:
         return dict.fromkeys(names, empty)
-    units = goods.sell_out if np.isfinite(goods.sell_out).any() else goods.sell_in
-    real = Coverage.of(goods, units.astype(float))
     usual = Coverage.of(goods, volume.expected)
     seen = np.zeros(len(goods.dealer_ids))
     np.add.at(seen, goods.dealer, goods.seen.sum(axis=1))
