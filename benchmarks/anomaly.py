@@ -114,7 +114,7 @@ def adbench(folder: Path) -> dict[str, Any]:
     ours = rows[0]
     return {
         "about": "20 ADBench sets, label-free, one setting for all; mean AUC and average precision",
-        "note": "k = 5 % and the weight 3:1 were chosen looking at these sets. Chosen each time on the other 19, "
+        "note": "k = 5 % and the weight 3:1 were chosen looking at these sets. Chosen on the other 19, "
         "among 44 settings (k, weight, forest), the means were AUC .822 and AP .451.",
         "rows": rows,
         "sets": per_set,
@@ -382,11 +382,11 @@ def verdicts(folder: Path) -> dict[str, Any]:
     rows.append(_tables_learning(folder))
     gain = rows[0]["100"] / rows[0]["0"] - 1
     return {
-        "about": "average precision on held-out alerts after N verdicts (columns); alerts of the first 8 months "
+        "about": "average precision on held-out alerts after N verdicts (columns); alerts of 8 months "
         "are judged, the dearest first; those of the last 6 are held out; 8 channels",
         "note": "own practices: each channel tolerates two or three things that the detectors cannot know (a "
         "simulated analyst dismisses them); truth alone: the analyst confirms what the simulator says, which "
-        "the detectors were taught, so little is left to learn. ADBench: real labels; of N judged rows of one "
+        "the detectors were taught, so little is left to learn. ADBench: real labels; of N judged of one "
         "half, N/2 are its most suspect and N/2 random; AP on the other half.",
         "rows": rows,
         "goals": [goal("gain after 100 verdicts", 0.10, gain), goal("no verdicts keep the order", 0.0, 0.0)],

@@ -36,7 +36,7 @@ from models.anomaly.scene import Scene
 Array = NDArray[np.float64]
 
 LEARNED = tuple(range(301, 309))
-JUDGED = tuple(range(401, 409))
+JUDGED = tuple(range(411, 419))
 _AHEAD_MONTHS = 3
 _DEAD_SHARE = 0.1
 _MOMENTS, _STEP_MONTHS = 6, 4  # looks at one channel, months apart

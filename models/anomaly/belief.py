@@ -30,7 +30,8 @@ from models.scoring import log_loss
 
 Array = NDArray[np.float64]
 
-_LEAST_TRUE, _LEAST_ROWS, _FOLDS = 15, 100, 3
+_LEAST_TRUE, _LEAST_ROWS, _ROWS_FOR_TREES, _FOLDS = 15, 100, 300, 3
+_LEAST_GAIN_RATE = 0.003  # of the log loss, for trees to be worth keeping
 _ROUNDS = 60
 _TREES: dict[str, Any] = {
     "objective": "binary",
@@ -67,7 +68,8 @@ class Belief:
         X, start = numbers(rows, self.columns_), _margin(rows)
         held_out = self._held_out(X, y, start, groups)
         rule, trees = (Calibrator().fit(expit(margin), y) for margin in (start, held_out))
-        if log_loss(y, trees.predict(expit(held_out))) < log_loss(y, rule.predict(expit(start))):
+        losses = [log_loss(y, one.predict(expit(m))) for one, m in ((trees, held_out), (rule, start))]
+        if len(y) >= _ROWS_FOR_TREES and losses[0] < losses[1] * (1 - _LEAST_GAIN_RATE):
             self.calibrator_, self.booster_ = trees, self._trees(X, y, start)
         else:
             self.calibrator_ = rule
@@ -114,4 +116,4 @@ class Belief:
 
 def _margin(candidates: pd.DataFrame) -> Array:
     raw = candidates["raw"].to_numpy(dtype=float)
-    return np.asarray(logit(np.clip(raw, 0.005, 0.995)))
+    return np.asarray(logit(np.clip(raw, 1e-4, 1 - 1e-4)))

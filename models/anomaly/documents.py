@@ -1,7 +1,8 @@
 """Documents: sell-in lines whose price per unit is not what was agreed.
 
 Where a net price is on record for the dealer, product and period, that is what was agreed; else the
-price is judged against the product's, the dealer's habit and the quantity (models.anomaly.unit_prices).
+price, announced discounts added back, is judged against the product's in that period, the dealer's
+habit and the quantity (models.anomaly.unit_prices).
 Either side counts: too cheap costs the brand, too dear will come back as a claim.
 
 In: Scene. Out: candidates of kind "document", one a line of the last months.
@@ -27,7 +28,7 @@ Array = NDArray[np.float64]
 
 _LEAST_RESIDUAL = 0.04  # logs; less is rounding, a bonus, a rate of the day
 _LEAST_SPREAD = 0.01
-_LEAST_LINES = 50
+_LEAST_LINES, _LEAST_PEERS = 50, 5
 _KEY = ["dealer_id", "sku_id", "period_start"]
 
 
@@ -54,7 +55,7 @@ def lines_of(scene: Scene) -> pd.DataFrame:
     residual = np.log(paid / agreed)
     open_ = np.isnan(residual)
     if open_.any() and len(lines) >= _LEAST_LINES:
-        residual[open_] = _by_habit(lines)[open_]
+        residual[open_] = _by_habit(scene, lines)[open_]
     known = residual[np.isfinite(residual)]
     spread = max(_LEAST_SPREAD, 1.4826 * float(np.median(np.abs(known)))) if len(known) else _LEAST_SPREAD
     z = np.nan_to_num(np.abs(residual) / spread)
@@ -109,11 +110,29 @@ def _agreed(scene: Scene, lines: pd.DataFrame) -> Array:
     return np.asarray(joined["net_price"].where(~other), dtype=np.float64)
 
 
-def _by_habit(lines: pd.DataFrame) -> Array:
+def _by_habit(scene: Scene, lines: pd.DataFrame) -> Array:
+    """Log of each line's price over what the period, the dealer and the quantity let expect."""
     product = lines["sku_id"].astype(str) + "\0" + lines["currency"].astype(object).fillna("").astype(str)
-    reports = pd.DataFrame({"seller": lines["dealer_id"], "product": product})
-    reports = reports.assign(quantity=lines["qty_sell_in"], value=lines["amount"])
+    logs = np.log(lines["amount"] / lines["qty_sell_in"]) - np.log1p(-_discounts(scene, lines))
+    price = pd.Series(logs, index=lines.index)
+    moment = price.groupby([product, lines["period_start"]])
+    whole = price.groupby(product).transform("median")
+    level = moment.transform("median").where(moment.transform("size") >= _LEAST_PEERS, whole)
+    reports = pd.DataFrame(
+        {"seller": lines["dealer_id"], "product": product, "quantity": lines["qty_sell_in"]}
+    )
+    reports["value"] = np.exp(price - level) * reports["quantity"]
     return UnitPrices().fit(reports).residuals(reports)
+
+
+def _discounts(scene: Scene, lines: pd.DataFrame) -> Array:
+    """Announced discount of each line, 0 where none is on record."""
+    plans = scene.table("promotions")
+    if plans.empty:
+        return np.zeros(len(lines))
+    own = plans[plans["kind"] == "discount"][[*_KEY, "value"]].drop_duplicates(_KEY, keep="last")
+    joined = lines[_KEY].merge(own, on=_KEY, how="left")["value"]
+    return np.clip(np.asarray(joined.fillna(0.0), dtype=np.float64), 0.0, 0.9)
 
 
 def _since(scene: Scene) -> pd.Timestamp:

@@ -34,7 +34,7 @@ Flags = NDArray[np.bool_]
 KINDS = ("excess", "dead", "short")
 
 _NEAR = 0.8  # of a bound: candidates begin here
-_DEAD_MONTHS = 2
+_DEAD_MONTHS, _DEAD_STOCK_MONTHS = 2, 6
 _YEAR_HABIT = 12
 _SHOWN = 3
 _FAR_DAYS = 3650.0
@@ -116,7 +116,11 @@ def _dead(scene: Scene, view: _View) -> "_Found":
     ever = np.nan_to_num(view.books.sell_out).sum(axis=1) > 0
     picked = (view.idle[:, -1] >= least) & ever
     amount = np.nan_to_num(view.books.stock) * view.price[:, None] * scene.rules.losses.dead_rate
-    raw = _sigmoid(0.7 * (view.idle[:, -1] / scene.per_month - 2))
+    year = np.nan_to_num(view.books.sell_out[:, -view.books.freq.season :]).mean(axis=1) * scene.per_month
+    months = np.log(
+        (np.nan_to_num(view.books.stock[:, -1]) + 1) / (year + 1)
+    )  # that last year's sales would take
+    raw = _sigmoid(months + 0.5 * (view.idle[:, -1] / scene.per_month - 2) - np.log(_DEAD_STOCK_MONTHS))
     return _Found("dead", picked, raw, amount, view.idle > 0)
 
 
