@@ -23,10 +23,21 @@ from features.glyphs import plain
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0, "半": 0.5}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
-_TIMES = {"千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "million": 1e6, "thousand": 1e3, None: 1.0, "": 1.0}
-_WORDS = {w: float(i) for i, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
-    "twelve": 12.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty-five": 45.0, "sixty": 60.0, "ninety": 90.0
-}  # fmt: skip
+_TIMES = {
+    "千": 1e3,
+    "万": 1e4,
+    "百万": 1e6,
+    "千万": 1e7,
+    "亿": 1e8,
+    "million": 1e6,
+    "thousand": 1e3,
+    None: 1.0,
+    "": 1.0,
+}
+_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {word: float(i) for i, word in enumerate(_SMALL)}
+_WORDS |= {"twelve": 12.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "forty-five": 45.0}
+_WORDS |= {"sixty": 60.0, "ninety": 90.0}
 _DAYS = {"日": 1, "天": 1, "周": 7, "星期": 7, "月": 30, "季": 90, "年": 365}
 _DAYS |= {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
 _N = r"(?:\d[\d,]*(?:\.\d+)?|[零一二三四五六七八九十百千两〇半]+)"
@@ -38,7 +49,8 @@ _FACTS = re.compile(
     rf"|(?P<amount>{_N})\s?(?P<times>百万|千万|万|亿|千)?\s?(?:元|块|RMB|CNY|人民币|美元|欧元)"
     rf"|(?:CNY|RMB|USD|EUR|US\$|\$|¥|€)\s?(?P<money>\d[\d,]*(?:\.\d+)?)\s?(?P<en_times>million|thousand|万|亿)?"
     rf"|(?P<period>{_N})\s?个?(?:自然|工作|营业)?\s?(?P<unit>日|天|周|星期|月|季度?|年)(?:之?内|以内|前)?(?!度|份|初|底|末)"
-    rf"|\b(?P<en_period>\d+|{_W})\s?(?:\(\d+\)\s?)?(?:calendar |business |working )?(?P<en_unit>day|week|month|quarter|year)s?\b",
+    rf"|\b(?P<en_period>\d+|{_W})\s?(?:\(\d+\)\s?)?(?:calendar |business |working "
+    rf")?(?P<en_unit>day|week|month|quarter|year)s?\b",
     re.IGNORECASE,
 )
 _SIGNS = {"%": 0.01, "per cent": 0.01, "percent": 0.01, "个点": 0.01, "‰": 0.001, "成": 0.1, "折": 0.1}

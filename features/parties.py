@@ -1,8 +1,10 @@
 """Parties: who in a contract is the brand and who the dealer, and the text with both called by one name.
 
-Contracts name the parties in dozens of ways. `sides` reads which way round 甲方 and 乙方 (Party A, Party B) stand:
+Contracts name the parties in dozens of ways. `sides` reads which way round 甲方 and 乙方 (Party A, Party B)
+stand:
 甲方 is the brand unless the text says that it is the dealer. `cast` writes every name of the brand as `BRAND`
-and every name of the dealer as `DEALER`, numbers as `#` and blanks to fill in as `_`, so that a learner sees who
+and every name of the dealer as `DEALER`, numbers as `#` and blanks to fill in as `_`, so that a learner
+sees who
 owes what whatever the wording; its offsets are its own.
 
 Limits: 公司 alone is the brand, unless the text speaks of 本公司 and promises to 贵司 (a dealer's letter).
@@ -31,7 +33,8 @@ _ZH_DEALER = (
     "|需方|采购方|购货方|进货方|买受人|买受方|买方|受托方|受托人|贵公司|贵司|贵方|贵店|贵处|你公司|你司|你方|你家|你店|您|承销商|零售商|客商|门店|店家|店方|店铺运营方|运营方"
 )
 _EN_BRAND = (
-    r"company|supplier|manufacturer|principal|licensor|franchisor|vendor|seller|producer|brand owner|brand|grantor"
+    r"company|supplier|manufacturer|principal|licensor|franchisor|vendor|seller|producer|brand "
+    r"owner|brand|grantor"
     r"|we|us|our|ours|head office|headquarters"
 )
 _EN_DEALER = (
@@ -43,14 +46,18 @@ _YI = re.compile(r"乙\s?方|party b\b", re.IGNORECASE)
 _IS = r"\s*[(\[,:、]?\s*(?:即|为|是|以下(?:简)?称(?:为)?|也就是|\(|\bis\b|\bmeans\b|the|\")*\s*[\"“']?\s*"
 _A_IS_DEALER = re.compile(rf"(?:甲\s?方|party a\b){_IS}(?:{_ZH_DEALER}|{_EN_DEALER})(?![\w])", re.IGNORECASE)
 _B_IS_BRAND = re.compile(
-    rf"(?:乙\s?方|party b\b){_IS}(?:{_ZH_BRAND[: _ZH_BRAND.rindex('|')]}|supplier|manufacturer|brand owner|principal)(?!\w)",
+    rf"(?:乙\s?方|party b\b){_IS}(?:{_ZH_BRAND[: _ZH_BRAND.rindex('|')]}|supplier|manufacturer"
+    rf"|brand owner|principal)(?!\w)",
     re.IGNORECASE,
 )
 _DEALER_IS_A = re.compile(rf"(?:{_ZH_DEALER})\s*[(\[]\s*(?:以下简?称)?[\"“]?甲方", re.IGNORECASE)
 _BRAND_IS_B = re.compile(
     rf"(?:{_ZH_BRAND[: _ZH_BRAND.rindex('|')]})\s*[(\[]\s*(?:以下简?称)?[\"“]?乙方", re.IGNORECASE
 )
-_LETTER_OF_DEALER = re.compile(r"(?:向|对|致|给|由|经|同意|贵)\s?(?:贵司|贵公司|贵方|贵厂)|我司.{0,20}(?:承诺|保证).{0,40}贵")
+_LETTER_OF_DEALER = re.compile(
+    r"(?:向|对|致|给|由|经|按)\s?(?:贵司|贵公司|贵方|贵厂).{0,8}(?:支付|付款|缴|订|采购|提货|承诺|保证|申请|赔|报送|书面同意|授权|要求)"
+    r"|(?:我司|我公司|我店|本公司|本司|本店).{0,12}(?:承诺|保证).{0,40}贵"
+)
 _LETTER_OF_BRAND = re.compile(r"(?:授权|委任|同意|给予|奖励|要求|通知)\s?(?:贵司|贵公司|贵方|贵店|你司|你方)")
 _OWN = re.compile(r"我公司|我司|我店|我方|本公司|本司|本店")
 _YOURS = re.compile(r"贵公司|贵司|贵方|贵厂")
@@ -68,7 +75,8 @@ _BLANK = re.compile(r"_+|\[\s*_*\s*\]|【\s*】")
 
 @dataclass(frozen=True)
 class Sides:
-    """Which way round the parties stand; `reversed` when 甲方 is the dealer, `letter` when the dealer speaks."""
+    """Which way round the parties stand; `reversed` when 甲方 is the dealer, `letter` when the "
+    "dealer speaks."""
 
     reversed: bool = False
     letter: bool = False

@@ -1,9 +1,10 @@
 """Segments: a contract cut into clauses, each a literal substring of the text.
 
 In:   a contract as text, any line ends, numbered or not.
-Out:  `Segment`s in the order of the text that do not overlap. Titles, group headings and numbers lie outside;
-      the nearest headings are told beside the clause. Items after a colon stay with the clause that
-      announces them; rows of a table stay with it too; a line broken in the middle of a sentence is joined
+Out:  `Segment`s in the order of the text that do not overlap. Titles and group headings lie outside; the
+      nearest ones are told beside the clause. The number of a clause belongs to it unless a title stands
+      between; the words begin at `body`. Items after a colon stay with the clause that announces them;
+      rows of a table stay with it too; a line broken in the middle of a sentence is joined
       to the next. Parties at the head and signatures at the foot are one segment each, kind "parties" and
       "signature". A clause of more than `MOST_CHARACTERS` is cut at the end of a sentence.
 
@@ -12,11 +13,15 @@ Out:  `Segment`s in the order of the text that do not overlap. Titles, group hea
 
 Limits: by form only; a contract printed in one line is cut at 第X条 and at 1.1 after a full stop.
 
->>> text = "经销合同\\n第一条 窜货\\n1.1 乙方不得窜货。\\n1.2 违者:\\n(1)扣返利;\\n(2)停货。\\n甲方(盖章)  乙方(盖章)"
->>> [(text[s.start : s.end], s.heading, s.kind) for s in segments(text)]
-[('乙方不得窜货。', '窜货', 'clause'), ('违者:\\n(1)扣返利;\\n(2)停货。', '窜货', 'clause'), ('甲方(盖章)  乙方(盖章)', '', 'signature')]
+>>> text = "第一条 窜货\\n1.1 乙方不得窜货。\\n1.2 违者:\\n(1)扣返利;\\n(2)停货。\\n甲方(盖章)"
+>>> for s in segments(text):
+...     print(s.kind, s.heading, repr(text[s.start : s.end]))
+clause 窜货 '1.1 乙方不得窜货。'
+clause 窜货 '1.2 违者:\\n(1)扣返利;\\n(2)停货。'
+signature  '甲方(盖章)'
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,21 +54,26 @@ _RULES = re.compile(
 _TITLE_INLINE = re.compile(
     r"[【\[《](?P<a>[^】\]》\n]{2,24})[】\]》]\s*[::]?\s*"
     r"|(?P<b>[\u4e00-\u9fff、/与和及()]{2,16})(?:\s*[::]\s*|\s+)(?=\S{8})"
-    r"|(?P<c>(?:[A-Z][\w'’/-]*|of|and|or|for|the|to|on|in|by|&)(?:[ ,]+(?:[A-Z][\w'’/-]*|of|and|or|for|the|to|on|in|by|with|&)){0,8})"
+    r"|(?P<c>(?:[A-Z][\w'’/-]*|of|and|or|for|the|to|on|in|by|&)(?:[ ,]+(?:[A-Z][\w'’/-]*|of|and"
+    r"|or|for|the|to|on|in|by|with|&)){0,8})"
     r"(?:\s*[.:]\s+|\s+[-–—]+\s+)(?=[A-Z(\"“])"
 )
 _PARTY = re.compile(
     r"^\W{0,3}(?:[甲乙丙丁供需买卖厂商]\s*方|供应商|经销商|代理商|分销商|厂\s*[方家]|商\s*家|特许人|被特许人|加盟商|品牌方|总部|门店"
     r"|被?授权[方人]|委托方|受托方|制造商|出卖人|买受人|法定代表人|负责人|委托代理人|联系人|联系电话|电\s*话|传\s*真|手\s*机|地\s*址|住\s*所\s*地?"
     r"|邮\s*编|邮\s*箱|开户行|开户银行|账\s*号|户\s*名|税\s*号|统一社会信用代码|身份证号?码?|合同编号|协议编号|编\s*号|签订地点?|签约地点?|签订时间|签订日期"
-    r"|签署日期|签约日期|日\s*期|Company|Supplier|Distributor|Dealer|Manufacturer|Brand Owner|Address|Registered (?:office|address)|Tel|Phone"
-    r"|E-?mail|Fax|Contract No|Agreement No|Date|Between|and between|AND|Party [AB]|Represented by|Attn|Attention)"
-    r"\s*(?:[((][^))]{0,24}[))])?\s*(?:[((][^))]{0,16}[))])?\s*(?:[::_]|$|\s{2,})|^(?:by and )?between\s.{4,120}(?:\(|$)",
+    r"|签署日期|签约日期|日\s*期|Company|Supplier|Distributor|Dealer|Manufacturer|Brand Owner"
+    r"|Address|Registered (?:office|address)|Tel|Phone"
+    r"|E-?mail|Fax|Contract No|Agreement No|Date|Between|and between|AND|Party [AB]|Represented "
+    r"by|Attn|Attention)"
+    r"\s*(?:[((][^))]{0,24}[))])?\s*(?:[((][^))]{0,16}[))])?\s*(?:[::_]|$|\s{2,})|^(?:by and "
+    r")?between\s.{4,120}(?:\(|$)",
     re.IGNORECASE,
 )
 _SIGNED = re.compile(
     r"[(\[](?:盖章|公章|签章|签字|签名|签字盖章|签署|盖公章|seal|signature)[^)\]]{0,12}[)\]]|签字盖章[::]|(?:签字|签章|盖章|签名|签署人)\s*[::_]"
-    r"|(?:^|\s)(?:By|Signed|Signature|Name|Title)\s*:|^\s*Signed (?:for|by)|IN WITNESS WHEREOF|EXECUTED (?:as|by)"
+    r"|(?:^|\s)(?:By|Signed|Signature|Name|Title)\s*:|^\s*Signed (?:for|by)|IN WITNESS WHEREOF"
+    r"|EXECUTED (?:as|by)"
     r"|本页(?:以下)?无正文|以下无正文|签署页|签字页",
     re.IGNORECASE,
 )
@@ -72,7 +82,9 @@ _STOPS = re.compile(r"[.!?]$|[,。;]")
 _CONTENTS = re.compile(r"(?:\.{3,}|…{1,}|\s{3,})\s*\d{1,3}\s*$")
 _ZH_HEADING, _LATIN_HEADING = 18, 80  # characters, at most
 _LABEL_DEPTH = 5
-_CONTRACT_TITLE = re.compile(r"(?:合同|协议|协议书|合同书|承诺书|agreement|contract)(?:\(.*\))?$", re.IGNORECASE)
+_CONTRACT_TITLE = re.compile(
+    r"(?:合同|协议|协议书|合同书|承诺书|agreement|contract)(?:\(.*\))?$", re.IGNORECASE
+)
 _SENTENCE = re.compile(r"(?<=[。!?;])|(?<=[.;])\s+(?=[A-Z(])")
 
 
@@ -86,6 +98,7 @@ class Segment:
     kind: Kind
     article: int
     numbered: bool
+    body: int  # where the words begin, after the number
 
 
 @dataclass(frozen=True)
@@ -122,9 +135,10 @@ class _Reader:
         self.article += 1
         self.announced, self.tail, self.depth = None, "", 99
 
-    def open(self, line: _Line, start: int, said: str, kind: Kind = "clause") -> None:
+    def open(self, line: _Line, body: int, said: str, kind: Kind = "clause") -> None:
         numbered = line.mark is not None
-        self.found.append(Segment(start, line.end, self.heading(), kind, self.article, numbered))
+        start = line.start if body <= line.body else body  # a title between leaves the number outside
+        self.found.append(Segment(start, line.end, self.heading(), kind, self.article, numbered, body))
         self.depth = line.mark.depth if line.mark else self.depth
         self.announced = self.depth if kind == "clause" and _ANNOUNCES.search(said) else None
         self.tail = said
@@ -156,7 +170,7 @@ def sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     [(0, 5), (5, 10), (10, 15)]
     """
     cuts = [start, *(start + m.end() for m in _SENTENCE.finditer(plain(text[start:end]))), end]
-    spans = [_trim(text, a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    spans = [_trim(text, a, b) for a, b in itertools.pairwise(cuts)]
     return [(a, b) for a, b in spans if a < b]
 
 
@@ -164,7 +178,7 @@ def _lines(text: str) -> Iterator[_Line]:
     same = plain(text)
     for whole in _LINE.finditer(same):
         cuts = [0, *(m.end() for m in _INNER.finditer(whole[0])), len(whole[0])]
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in itertools.pairwise(cuts):
             start, end = _trim(same, whole.start() + a, whole.start() + b)
             if start < end:
                 yield _line(same, text, start, end)
@@ -221,7 +235,9 @@ def _belongs(reader: _Reader, line: _Line) -> bool:
         return broken or (reader.announced is not None and bool(_ANNOUNCES.search(reader.tail)))
     if line.mark.depth <= min(reader.depth, 4) and not _item_of(reader, line):
         return False
-    return _item_of(reader, line) or bool(_ITEM_GOES_ON.search(reader.tail) and line.mark.depth > reader.depth)
+    return _item_of(reader, line) or bool(
+        _ITEM_GOES_ON.search(reader.tail) and line.mark.depth > reader.depth
+    )
 
 
 def _item_of(reader: _Reader, line: _Line) -> bool:
@@ -243,6 +259,8 @@ def _is_heading(reader: _Reader, line: _Line, nxt: _Line | None) -> bool:
         return False
     if line.mark is None or line.mark.depth <= 2:
         return True
+    if nxt is not None and nxt.tabular and line.said.endswith(":"):
+        return False  # it announces a table
     deeper = nxt is not None and nxt.mark is not None and nxt.mark.depth > line.mark.depth
     if line.said.endswith(":") and deeper and line.mark.depth >= _LABEL_DEPTH:
         return False  # it announces items
@@ -293,12 +311,12 @@ def _pieces(text: str, segment: Segment) -> Iterator[Segment]:
             cut = last if last > start else start + MOST_CHARACTERS
             a, b = _trim(text, start, cut)
             if a < b:
-                yield replace(segment, start=a, end=b)
+                yield replace(segment, start=a, end=b, body=max(a, min(segment.body, b)))
             start = last = cut
         last = end
     a, b = _trim(text, start, segment.end)
     if a < b:
-        yield replace(segment, start=a, end=b)
+        yield replace(segment, start=a, end=b, body=max(a, min(segment.body, b)))
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

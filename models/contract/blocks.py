@@ -28,6 +28,7 @@ from models.contract.said import Said
 from models.errors import NotFitted
 
 Csr = sparse.csr_matrix
+_CUED = ("cast", "opening")
 _FEW = 60  # clauses under which every n-gram is kept
 
 
@@ -35,7 +36,7 @@ _FEW = 60  # clauses under which every n-gram is kept
 class Block:
     """N-grams of `shortest` to `longest` characters or words of one form of the clause."""
 
-    form: Literal["plain", "cast", "title"]
+    form: Literal["plain", "cast", "opening", "title"]
     analyzer: Literal["char", "char_wb", "word"]
     shortest: int
     longest: int
@@ -50,11 +51,11 @@ class Blocks:
         self,
         blocks: Sequence[Block],
         cues: Mapping[str, Sequence[str]] | None = None,
-        cue_weight: float = 0.35,
+        cue_weights: tuple[float, float] = (0.3, 0.2),
     ) -> None:
         self.blocks = tuple(blocks)
         self.cues = Cues(cues or {})
-        self.cue_weight = cue_weight
+        self.cue_weights = cue_weights  # in the whole clause, in its opening
 
     def fit(self, texts: Sequence[Said]) -> Self:
         """Learn the vocabulary of every block from clauses."""
@@ -74,12 +75,12 @@ class Blocks:
             for block, vectorizer in self.vectorizers_
         ]
         if self.cues.labels:
-            parts.append(self._cues(texts))
-        return sparse.hstack(parts, format="csr", dtype=np.float32)
+            parts += [self._cues(texts, form, w) for form, w in zip(_CUED, self.cue_weights, strict=True)]
+        return sparse.csr_matrix(sparse.hstack(parts, format="csr", dtype=np.float32))
 
-    def _cues(self, texts: Sequence[Said]) -> Csr:
-        hits = self.cues.hits([text.cast for text in texts])
-        return sparse.csr_matrix(self.cue_weight * unit_rows(hits * self.rarity_))
+    def _cues(self, texts: Sequence[Said], form: str, weight: float) -> Csr:
+        hits = self.cues.hits([getattr(text, form) for text in texts])
+        return sparse.csr_matrix(weight * unit_rows(hits * self.rarity_))
 
 
 def unit_rows(x: NDArray[np.float32]) -> NDArray[np.float32]:

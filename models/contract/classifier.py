@@ -68,7 +68,9 @@ class Classifier:
         listed = [{one} if isinstance(one, str) else set(one) for one in labels]
         self.labels_ = sorted(set().union(*listed, *(given for _, given in spans)))
         if len(texts) < 2 or len(self.labels_) < 2:
-            raise TooFewRows("A clause classifier (two labels or more)", 2, min(len(texts), len(self.labels_)))
+            raise TooFewRows(
+                "A clause classifier (two labels or more)", 2, min(len(texts), len(self.labels_))
+            )
         every = [*texts, *(text for text, _ in spans)]
         y = self._matrix([*listed, *(set(given) for _, given in spans)])
         self.features_ = Blocks(self.blocks, self.cues).fit(texts)
@@ -91,7 +93,7 @@ class Classifier:
         pieces, owner = _pieces(texts)
         best = np.full(whole.shape, -np.inf)
         np.maximum.at(best, owner, self.sentence_heads_.margins(self.features_.transform(pieces)))
-        return whole + best
+        return np.asarray(whole + best)
 
     def probabilities(self, texts: Sequence[Said]) -> Array:
         """Calibrated probabilities of exclusive labels."""
@@ -129,7 +131,7 @@ def out_of_fold(
     folds: int,
 ) -> Array:
     """Margins [n, k] of heads that did not see the fold; `heads` is fitted anew for each."""
-    fold = _folds(groups or [str(i) for i in range(x.shape[0])], folds)
+    fold = dealt(groups or [str(i) for i in range(x.shape[0])], folds)
     margins = np.zeros(y.shape)
     for held in np.unique(fold):
         seen = fold != held
@@ -137,7 +139,7 @@ def out_of_fold(
     return margins
 
 
-def _folds(groups: Sequence[str], folds: int) -> NDArray[np.intp]:
+def dealt(groups: Sequence[str], folds: int) -> NDArray[np.intp]:
     """Groups dealt to folds, the largest first to the smallest fold."""
     names, inverse, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     size, place = np.zeros(folds), np.zeros(len(names), dtype=np.intp)
@@ -167,7 +169,9 @@ def _overlap(
 ) -> NDArray[np.bool_]:
     """Which sentence is part of a span of which label; all sentences of a text when none is."""
     flat = [_words(piece.plain) for piece in pieces]
-    by_label = {label: "\n".join(_words(text.plain) for text, given in spans if label in given) for label in labels}
+    by_label = {
+        label: "\n".join(_words(text.plain) for text, given in spans if label in given) for label in labels
+    }
     known = np.zeros_like(y)
     for i, j in zip(*np.nonzero(y), strict=True):
         ends = (flat[i], flat[i][:60], flat[i][-60:])

@@ -20,7 +20,9 @@ from models.errors import ModelError
 
 class BadCue(ModelError):
     def __init__(self, label: str, number: int, why: str) -> None:
-        super().__init__(f"Cue {number} of {label!r} is no regular expression ({why}). Mend it in configs/contract.")
+        super().__init__(
+            f"Cue {number} of {label!r} is no regular expression ({why}). Mend it in configs/contract."
+        )
 
 
 class Cues:

@@ -13,13 +13,15 @@ Blocks = tuple[Block, ...]
 
 TYPE_BLOCKS: dict[str, Blocks] = {
     "zh": (
-        Block("plain", "char", 1, 2, 0.6),
-        Block("cast", "char", 1, 4, 0.8),
+        Block("cast", "char", 1, 2),
+        Block("plain", "char", 1, 2, 0.3),
+        Block("opening", "char", 1, 2, 0.25),
         Block("title", "char", 1, 3, 0.6),
     ),
     "en": (
         Block("cast", "word", 1, 2, 0.8),
-        Block("plain", "char_wb", 3, 5, 0.6, 3),
+        Block("cast", "char_wb", 2, 4, 0.6, 3),
+        Block("opening", "word", 1, 2, 0.3),
         Block("title", "word", 1, 1, 0.5),
     ),
 }

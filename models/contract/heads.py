@@ -29,23 +29,22 @@ _NEVER = -3.0  # margin of a label that no example has
 
 
 class Heads:
-    """`c` is the price of an error; `balanced` weighs labels by their rarity."""
+    """`c` is the price of an error; `balanced` weighs examples of a label by its rarity."""
 
     def __init__(self, c: float = 1.0, *, balanced: bool = False, seed: int = 0) -> None:
         self.c, self.balanced, self.seed = c, balanced, seed
 
     def fit(self, x: sparse.csr_matrix, y: NDArray[np.bool_]) -> Self:
         """Learn a weight [f, k] and an intercept [k] a label."""
-        columns = [sparse.csr_matrix((x.shape[1], 1), dtype=np.float32)] * y.shape[1]
+        columns = [sparse.csr_matrix(np.zeros((x.shape[1], 1), dtype=np.float32))] * y.shape[1]
         self.intercepts_ = np.zeros(y.shape[1])
         for label in range(y.shape[1]):
             there = y[:, label]
             if there.all() or not there.any():
                 self.intercepts_[label] = -_NEVER if there.any() else _NEVER
                 continue
-            svm = LinearSVC(
-                C=self.c, class_weight="balanced" if self.balanced else None, random_state=self.seed
-            )
+            rarity = y.shape[0] / (y.shape[1] * there.sum()) if self.balanced else 1.0
+            svm = LinearSVC(C=self.c, class_weight={True: rarity, False: 1.0}, random_state=self.seed)
             svm.fit(x, there)
             columns[label] = sparse.csr_matrix(svm.coef_.T.astype(np.float32))
             self.intercepts_[label] = float(svm.intercept_[0])

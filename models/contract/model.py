@@ -29,14 +29,19 @@ from models.contract.classifier import Classifier
 from models.contract.review import Clause, Missing, Review, overall
 from models.contract.risk import RISKS, Risk
 from models.contract.said import Said, said
-from models.contract.units import Unit, joined, lone, units
+from models.contract.topics import turns
+from models.contract.units import Unit, joined, lone, parted, sentences_of, units
 from models.contract.vocabulary import looks_like_contract
 from models.contract.wording import Wording
 from models.errors import ModelError, NotFitted
 
 Array = NDArray[np.float64]
+Span = tuple[int, int]
 MOST_CHARACTERS = 500_000  # some 300 printed pages
 _UNREAD = 0.2  # at most this is believed of a clause in a language that was not learned
+_LEAST_SENTENCES = 2
+_LEAST_PROBABILITY = 0.01  # of a type of a sentence, so that one sentence cannot outweigh a paragraph
+_TURN_PRICE = 5.0  # chosen on training clauses put together and left whole, each style of writing left out
 _EVIDENCE = 2  # sentences shown
 _CLAUSE_COLUMNS = [
     *("dealer_id", "contract_id", "clause", "start", "end", "type", "type_probability", "risk"),
@@ -56,7 +61,8 @@ class EmptyContract(ModelError):
 class ContractTooLong(ModelError):
     def __init__(self, found: int) -> None:
         super().__init__(
-            f"The contract has {found:,} characters; at most {MOST_CHARACTERS:,} are read at once. Split it by annex."
+            f"The contract has {found:,} characters; at most {MOST_CHARACTERS:,} are read at "
+            f"once. Split it by annex."
         )
 
 
@@ -86,7 +92,8 @@ class ContractModel:
         return next(self._reviews([text], required))
 
     def classify(self, texts: Sequence[str]) -> pd.DataFrame:
-        """One row a clause: type, probability, risk, risk_probability, high_probability, language, types, risks."""
+        """One row a clause: type, probability, risk, risk_probability, high_probability, "
+        "language, types, risks."""
         found = self._judged([lone(text) for text in texts])
         rows = [
             {
@@ -134,7 +141,7 @@ class ContractModel:
         """All contracts with few calls of the learners."""
         for text in texts:
             _check(text)
-        cut = [units(text) for text in texts]
+        cut = [self._parted(text, units(text)) for text in texts]
         first = iter(self._judged([unit for found in cut for unit in found])[1])
         whole = [joined(t, found, [next(first) for _ in found]) for t, found in zip(texts, cut, strict=True)]
         _, types, p, q = self._judged([unit for found in whole for unit in found])
@@ -151,10 +158,10 @@ class ContractModel:
         judged: tuple[list[str], Array, Array],
         required: Sequence[str] | None,
     ) -> Review:
-        spoke = self._spoke(found, judged[0])
+        beside = zip(self._spoke(found, judged[0]), self._evidence(text, found, judged[0]), strict=True)
         clauses = [
-            self._clause(text, unit, (kind, p, q), said_)
-            for unit, kind, p, q, said_ in zip(found, *judged, spoke, strict=True)
+            self._clause(unit, (kind, p, q), told)
+            for unit, kind, p, q, told in zip(found, *judged, beside, strict=True)
         ]
         asked = self.industry.contract.required_types if required is None else required
         there = {clause.type for clause in clauses}
@@ -169,6 +176,20 @@ class ContractModel:
             language=lang,
             notes=_notes(text, clauses, lang),
         )
+
+    def _parted(self, text: str, found: Sequence[Unit]) -> list[Unit]:
+        """Paragraphs without number and heading, cut where they turn to another type."""
+        out: list[Unit] = []
+        for unit in found:
+            spans = sentences_of(text, unit)
+            name = self._reads(unit)
+            if len(spans) < _LEAST_SENTENCES or not name:
+                out.append(unit)
+                continue
+            p = _spread(self.readers_[name].types, [said(text[a:b]) for a, b in spans])
+            starts = turns(np.log(np.maximum(p, _LEAST_PROBABILITY)), price=_TURN_PRICE)
+            out += parted(text, unit, spans, starts) if len(starts) > 1 else [unit]
+        return out
 
     def _judged(self, found: Sequence[Unit]) -> tuple[list[Unit], list[str], Array, Array]:
         """Units, their types, and probabilities of types [n, 24] and risks [n, 3]."""
@@ -202,9 +223,9 @@ class ContractModel:
         return out
 
     def _clause(
-        self, text: str, unit: Unit, judged: tuple[str, Array, Array], spoke: Mapping[str, int]
+        self, unit: Unit, judged: tuple[str, Array, Array], beside: tuple[Mapping[str, int], list[Span]]
     ) -> Clause:
-        kind, p, q = judged
+        (kind, p, q), (spoke, evidence) = judged, beside
         risk = RISKS[int(q.argmax())]
         return Clause(
             start=unit.start,
@@ -215,21 +236,25 @@ class ContractModel:
             risks=dict(zip(RISKS, map(float, q.round(6)), strict=True)),
             language=unit.language,
             heading=unit.heading,
-            evidence=self._evidence(text, unit, kind),
+            evidence=evidence,
             reasons=self._reasons(kind, risk, q, spoke),
             suggestion="" if risk == "low" else self.wording.suggest(kind, unit.language),
         )
 
-    def _evidence(self, text: str, unit: Unit, kind: str) -> list[tuple[int, int]]:
-        """The sentences that speak most for the type, in order."""
-        spans = sentences(text, unit.start, unit.end)
-        name = self._reads(unit)
-        if len(spans) <= 1 or not name or unit.kind != "clause":
-            return spans or [(unit.start, unit.end)]
-        types = self.readers_[name].types
-        margins = types.margins([said(text[a:b]) for a, b in spans])[:, types.labels_.index(kind)]
-        best = np.argsort(-margins, kind="stable")[:_EVIDENCE]
-        return [spans[i] for i in sorted(best)]
+    def _evidence(self, text: str, found: Sequence[Unit], types: Sequence[str]) -> list[list[Span]]:
+        """The sentences of each unit that speak most for its type, in the order of the text."""
+        spans = [sentences(text, unit.start, unit.end) or [(unit.start, unit.end)] for unit in found]
+        out = [listed[:_EVIDENCE] for listed in spans]
+        for name, reader in self.readers_.items():
+            rows = [i for i, u in enumerate(found) if len(spans[i]) > _EVIDENCE and self._reads(u) == name]
+            words = [said(text[a:b]) for i in rows for a, b in spans[i]]
+            margins = reader.types.margins(words) if words else np.zeros((0, 0))
+            at = 0
+            for i in rows:
+                part = margins[at : at + len(spans[i]), reader.types.labels_.index(types[i])]
+                at += len(spans[i])
+                out[i] = [spans[i][j] for j in sorted(np.argsort(-part, kind="stable")[:_EVIDENCE])]
+        return out
 
     def _reasons(self, kind: str, risk: str, q: Array, spoke: Mapping[str, int]) -> list[dict[str, Any]]:
         """Why this risk: the convention of the type, and how many expressions spoke for each level."""

@@ -2,7 +2,8 @@
 
 `score` (0-100, higher is safer for the brand) is 100 less the mean severity of what the contract says and
 lacks: a clause counts P(high) + 0.35 P(medium), a required type that is missing 0.6, each weighted by how
-much its type usually costs. `probability` is that at least one clause is of high risk, clauses taken as independent.
+much its type usually costs. `probability` is that at least one clause is of high risk, clauses taken as
+independent.
 
 Units: offsets are characters of the text as it was given. Limits: the weights are a convention, not learned.
 
@@ -20,7 +21,14 @@ from models.reasons import Reason
 _MISSING, _MEDIUM = 0.6, 0.35
 _HEAVY, _LIGHT = 2.0, 0.5
 _HEAVY_TYPES = frozenset(
-    ("price_control", "payment_terms", "credit_guarantee", "liability_cap", "diversion_ban", "returns_buyback")
+    (
+        "price_control",
+        "payment_terms",
+        "credit_guarantee",
+        "liability_cap",
+        "diversion_ban",
+        "returns_buyback",
+    )
 )
 _LIGHT_TYPES = frozenset(("other",))
 

@@ -42,6 +42,7 @@ Bits = NDArray[np.bool_]
 RISKS = ("low", "medium", "high")
 ANY = "any"  # the key of expressions that hold for every type
 Expressions = Mapping[str, Mapping[str, Sequence[str]]]  # type -> risk -> expressions
+_TERMS = (30.0, 59.0, 120.0, np.inf)  # days up to which a period is short, middling, long, very long
 _CUE_WEIGHT, _TYPE_WEIGHT, _FACT_WEIGHT = 0.35, 0.2, 0.2
 
 
@@ -103,7 +104,7 @@ class Risk:
         for kind, cues in self.expressions.items():
             part = np.zeros((len(texts), len(cues.labels)), dtype=bool)
             rows = np.arange(len(texts)) if kind == ANY else np.flatnonzero(kinds == kind)
-            part[rows] = cues.hits([texts[i].cast for i in rows])
+            part[rows] = cues.hits([texts[i].cast for i in rows.tolist()])
             parts.append(part)
         return np.hstack(parts)
 
@@ -131,18 +132,20 @@ class Risk:
         rows, data = entries.row[known], self.own * entries.data[known]
         columns = entries.col[known].astype(np.int64) + shared.shape[1] * number[rows]
         shape = (shared.shape[0], shared.shape[1] * len(self.types_))
-        own = sparse.csr_matrix((data, (rows, columns)), shape=shape, dtype=np.float32)
-        return sparse.hstack([shared, own], format="csr", dtype=np.float32)
+        own = sparse.csr_matrix((data.astype(np.float32), (rows, columns)), shape=shape)
+        return sparse.csr_matrix(sparse.hstack([shared, own], format="csr", dtype=np.float32))
 
 
 def numbers(texts: Sequence[Said]) -> NDArray[np.float32]:
-    """Days, rates, length and how often each party is named. [n, 8], each about 0 to 2."""
-    out = np.zeros((len(texts), 8), dtype=np.float32)
+    """Longest period in classes, rates, length and how often each party is named. [n, 9], each "
+    "about 0 to 2."""
+    out = np.zeros((len(texts), len(_TERMS) + 5), dtype=np.float32)
     for i, text in enumerate(texts):
         stated = facts(text.plain)
         days = [f.value for f in stated if f.kind == "days"]
         rates = [f.value for f in stated if f.kind == "rate"]
-        out[i, :3] = bool(days), np.log1p(max(days, default=0.0)) / 5, np.log1p(min(days, default=0.0)) / 5
-        out[i, 3:5] = bool(rates), min(max(rates, default=0.0), 2.0)
-        out[i, 5:] = len(text.plain) / 200, text.cast.count(BRAND) / 5, text.cast.count(DEALER) / 5
+        if days:
+            out[i, int(np.searchsorted(_TERMS, max(days)))] = 1.0
+        out[i, -5:-3] = bool(rates), min(max(rates, default=0.0), 2.0)
+        out[i, -3:] = len(text.plain) / 200, text.cast.count(BRAND) / 5, text.cast.count(DEALER) / 5
     return np.minimum(out, 4.0)

@@ -3,8 +3,10 @@
 Contracts bind parties: they name them and say what they shall do. A text in which such words are rare is
 flagged, never refused.
 
->>> looks_like_contract("甲方授权乙方经销产品,乙方应按月付款。"), looks_like_contract("今天天气很好,我们去公园散步。")
-(True, False)
+>>> looks_like_contract("甲方授权乙方经销产品,乙方应按月付款。")
+True
+>>> looks_like_contract("今天天气很好,我们去公园散步。")
+False
 """
 
 import re

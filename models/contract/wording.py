@@ -20,7 +20,8 @@ from models.errors import ModelError
 class BadWording(ModelError):
     def __init__(self, missing: set[str], unknown: set[str]) -> None:
         super().__init__(
-            f"Wording of clause types: missing {sorted(missing)}, unknown {sorted(unknown)}. Each type needs name, "
+            f"Wording of clause types: missing {sorted(missing)}, unknown {sorted(unknown)}. Each "
+            f"type needs name, "
             "suggest (zh and en), medium and high in configs/contract/wording.yaml."
         )
 
@@ -42,7 +43,10 @@ class Wording:
         return cls(
             {kind: dict(given["name"]) for kind, given in found.items()},
             {kind: {k: str(v).strip() for k, v in given["suggest"].items()} for kind, given in found.items()},
-            {kind: {"medium": str(given["medium"]), "high": str(given["high"])} for kind, given in found.items()},
+            {
+                kind: {"medium": str(given["medium"]), "high": str(given["high"])}
+                for kind, given in found.items()
+            },
         )
 
     def suggest(self, kind: str, language: str) -> str:
