@@ -43,6 +43,7 @@ from models.errors import NotFitted
 Array = NDArray[np.float64]
 _CLIP = 1e-5  # of a member's guess, before log-odds
 _STACK_PULL = 3.0
+_LARGEST = 1e30  # beyond it a float32 overflows
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Boosted:
                 out[:, j] = frame[name].map(code).astype(float).to_numpy()
             else:
                 out[:, j] = frame[name].to_numpy()
-        return out
+        return np.clip(out, -_LARGEST, _LARGEST)
 
     def _pairs(self, grove: _Grove, rows: int) -> Pairs | None:
         """Pairs of the columns that the trees used most; numbers without a direction only."""

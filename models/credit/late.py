@@ -5,7 +5,7 @@ Out:  `predict`: frame with `probability` (paid later than due + grace), `expect
       of days after the due date; `days(...)`: the distribution, [n, steps].
 
 Members: the mixed model of days (models.credit.lateness), the scorecard and boosted trees
-on the dealer's record. They are weighed on forecasts of later invoices by members of earlier ones
+on the dealer's record, and the dealer's shrunk late rate as it is. They are weighed on forecasts of later invoices by members of earlier ones
 (`cuts` expanding steps inside the invoices given); the same forecasts make the calibration and the
 days: invoices of like probability lend their days, late ones and those in time apart.
 
@@ -49,7 +49,7 @@ class Late:
     seed: int = 0
     lateness_: Lateness | None = field(default=None, init=False, repr=False)
     trees_: Boosted | None = field(default=None, init=False, repr=False)
-    weights_: Array = field(default_factory=lambda: np.empty(0), init=False)  # mixed, trees
+    weights_: Array = field(default_factory=lambda: np.empty(0), init=False)  # mixed, trees, late rate
     level_: float = field(default=0.0, init=False)
     calibrator_: Calibrator | None = field(default=None, init=False, repr=False)
     edges_: Array = field(default_factory=lambda: np.empty(0), init=False, repr=False)
@@ -105,9 +105,12 @@ class Late:
             raise NotFitted(self)
         rows = invoice_rows(ledger, dealers, bills)
         effects = self.weights_[1] * self.trees_.contributions(rows)
+        rate = rows["late_rate"].to_numpy(float).clip(_CLIP, 1 - _CLIP)
+        plain = self.weights_[2] * (logit(rate) - float(logit(np.clip(self.usual_, _CLIP, 1 - _CLIP))))
         habit = self.weights_[0] * _mixed(self.lateness_, ledger, dealers, bills)
         usual = self.weights_[0] * float(logit(np.clip(self.usual_, _CLIP, 1 - _CLIP)))
-        return np.column_stack([habit - usual, effects]), ["habit", *map(str, self.trees_.names_)]
+        names = ["habit", "late_rate", *map(str, self.trees_.names_)]
+        return np.column_stack([habit - usual, plain, effects]), names
 
     def left(self, p: Array, age: Array) -> tuple[Array, Array]:
         """Days [n, 2 steps] and weights of what can still come of invoices so many days past their due date."""
@@ -173,8 +176,10 @@ def training_bills(ledger: Ledger, moment: pd.Timestamp) -> pd.DataFrame:
 def _members(
     lateness: Lateness, trees: Boosted, ledger: Ledger, dealers: pd.DataFrame, bills: pd.DataFrame
 ) -> Array:
-    p = np.clip(trees.predict(invoice_rows(ledger, dealers, bills)), _CLIP, 1 - _CLIP)
-    return np.column_stack([_mixed(lateness, ledger, dealers, bills), logit(p)])
+    rows = invoice_rows(ledger, dealers, bills)
+    p = np.clip(trees.predict(rows), _CLIP, 1 - _CLIP)
+    rate = np.clip(rows["late_rate"].to_numpy(float), _CLIP, 1 - _CLIP)
+    return np.column_stack([_mixed(lateness, ledger, dealers, bills), logit(p), logit(rate)])
 
 
 def _mixed(lateness: Lateness, ledger: Ledger, dealers: pd.DataFrame, bills: pd.DataFrame) -> Array:

@@ -22,18 +22,24 @@ Errors: models.errors.NotFitted.
 True
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Merge = Callable[[Array, Array, list[int]], list[int]]
 _FINE = 50  # quantiles to start from
+_LEAST_TURN = 6  # quantiles
 _PRIOR = 1.0  # rows of the portfolio added to each bin
 
 
@@ -109,8 +115,9 @@ class Woe:
         place = np.searchsorted(cuts, x, "left")
         n = np.bincount(place, minlength=len(cuts) + 1).astype(float)
         bad = np.bincount(place, y, minlength=len(cuts) + 1)
-        starts = _best_shape(n, bad, self.direction)
-        starts = _merged(n, bad, starts, self.most, self.least_share * n.sum())
+        starts = _best_shape(
+            n, bad, self.direction, partial(_merged, most=self.most, least=self.least_share * n.sum())
+        )
         return np.asarray(cuts[np.array(starts[1:], int) - 1])
 
     def _cut_words(self, values: NDArray[Any], y: Array) -> None:
@@ -145,7 +152,7 @@ class Woe:
         ends = [f"{edge:.4g}" for edge in self.edges_] if self.edges_ is not None else []
         if not ends:
             return ["any", "missing"]
-        middle = [f"{a} to {b}" for a, b in zip(ends, ends[1:], strict=False)]
+        middle = [f"{a} to {b}" for a, b in pairwise(ends)]
         return [f"up to {ends[0]}", *middle, f"above {ends[-1]}", "missing"]
 
 
@@ -161,17 +168,20 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(pd.isna(values))
 
 
-def _likelihood(n: float, bad: float) -> float:
-    """Log likelihood of a bin at its own rate."""
-    good = n - bad
-    return (bad * np.log(bad / n) if bad > 0 else 0.0) + (good * np.log(good / n) if good > 0 else 0.0)
+def _fit(n: Array, bad: Array, starts: list[int]) -> float:
+    """Log likelihood of a partition given by the first fine bin of each bin."""
+    ns, bads = np.add.reduceat(n, starts), np.add.reduceat(bad, starts)
+    return float(_each(ns, bads).sum())
+
+
+def _each(n: Array, bad: Array) -> Array:
+    """Log likelihood of each bin at its own rate."""
+    return np.asarray(xlogy(bad, bad / n) + xlogy(n - bad, 1 - bad / n))
 
 
 def _gain(n: Array, bad: Array, starts: list[int]) -> float:
-    """Penalised log likelihood of a partition given by the first fine bin of each bin."""
-    ns, bads = np.add.reduceat(n, starts), np.add.reduceat(bad, starts)
-    total = sum(_likelihood(a, b) for a, b in zip(ns, bads, strict=True))
-    return float(total - 0.5 * np.log(max(n.sum(), 2)) * len(starts))
+    """Log likelihood less half of log n a bin."""
+    return _fit(n, bad, starts) - float(0.5 * np.log(max(n.sum(), 2)) * len(starts))
 
 
 def pooled(n: Array, bad: Array, sign: int) -> list[int]:
@@ -190,21 +200,22 @@ def pooled(n: Array, bad: Array, sign: int) -> list[int]:
     return [block[0] for block in blocks]
 
 
-def _best_shape(n: Array, bad: Array, direction: int) -> list[int]:
-    """Starts of the blocks under the best shape; a turn must pay for itself (2 x log n)."""
+def _best_shape(n: Array, bad: Array, direction: int, merge: Merge) -> list[int]:
+    """Starts of the bins under the best shape, merged; a turn must pay for itself."""
     signs = [direction] if direction else [1, -1]
-    straight = max((pooled(n, bad, sign) for sign in signs), key=lambda s: _gain(n, bad, s))
-    if direction or len(n) < 6:
-        return straight
-    best, best_gain = straight, _gain(n, bad, straight) + np.log(n.sum())
-    for turn in range(2, len(n) - 1):
-        for sign in signs:
-            left = pooled(n[:turn], bad[:turn], sign)
-            right = pooled(n[turn:], bad[turn:], -sign)
-            starts = left + [turn + start for start in right]
-            if (gain := _gain(n, bad, starts)) > best_gain:
-                best, best_gain = starts, gain
-    return best
+    shapes = [merge(n, bad, pooled(n, bad, sign)) for sign in signs]
+    best = max(shapes, key=lambda starts: _gain(n, bad, starts))
+    if direction or len(n) < _LEAST_TURN:
+        return best
+    turned = [_turned(n, bad, turn, sign) for turn in range(2, len(n) - 1) for sign in signs]
+    likeliest = merge(n, bad, max(turned, key=lambda starts: _fit(n, bad, starts)))
+    return likeliest if _gain(n, bad, likeliest) > _gain(n, bad, best) + np.log(n.sum()) else best
+
+
+def _turned(n: Array, bad: Array, turn: int, sign: int) -> list[int]:
+    """Rates that rise up to a turn and fall from it, or the other way round."""
+    right = pooled(n[turn:], bad[turn:], -sign)
+    return pooled(n[:turn], bad[:turn], sign) + [turn + start for start in right]
 
 
 def _merged(n: Array, bad: Array, starts: list[int], most: int, least: float) -> list[int]:
@@ -215,10 +226,8 @@ def _merged(n: Array, bad: Array, starts: list[int], most: int, least: float) ->
     starts, price = list(starts), 0.5 * np.log(max(n.sum(), 2))
     while len(starts) > 1:
         ns, bads = np.add.reduceat(n, starts), np.add.reduceat(bad, starts)
-        own = np.array([_likelihood(a, b) for a, b in zip(ns, bads, strict=True)])
-        both = np.array(
-            [_likelihood(a, b) for a, b in zip(ns[1:] + ns[:-1], bads[1:] + bads[:-1], strict=True)]
-        )
+        own = _each(ns, bads)
+        both = _each(ns[1:] + ns[:-1], bads[1:] + bads[:-1])
         loss = own[1:] + own[:-1] - both
         small = (ns[1:] < least) | (ns[:-1] < least)
         cheap = loss < price
