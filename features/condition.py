@@ -7,7 +7,7 @@ Out:  [d] rows, columns below; NaN where there is nothing to say. Logs are natur
 sales       size_log, active_size_log (log of a mean month; of a month with purchases), lately_log,
             order_size_log, recency_months (0: bought in the last month), purchase_rate_12, purchase_rate_6,
             gap_months (usual time between purchases), overdue_ratio (recency over it), volatility,
-            tenure_months
+            tenure_months (12 at the most)
 growth      trend_3 (last 3 months against the last 12, season taken out), trend_6 (last 6 against the 6
             before), last_ratio (last month against the last 12), yoy_6, territory_trend,
             reference_gap (last 6 months against the months that the coming 6 are compared with)
@@ -121,7 +121,7 @@ def _sales(s: Standing) -> dict[str, Array]:
         "gap_months": gap,
         "overdue_ratio": (recency + 1) / gap,
         "volatility": _ratio(np.sqrt(_mean((year - usual[:, None]) ** 2)), usual),
-        "tenure_months": np.where(age > 0, age, np.nan),
+        "tenure_months": np.where(age > 0, np.minimum(age, YEAR), np.nan),
     }
 
 

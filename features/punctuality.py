@@ -8,6 +8,7 @@ Out:  one row a dealer with invoices that fell due in the last `MONTHS` months:
       late_rate        share of that money that came, or will come, after `grace_days`
       overdue_rate     open money past its due day, of all ages, over due_amount
       open_amount      open money, due or not
+Who owes older money and nothing that fell due in the window is late by `OLD_DAYS`, with all of it.
 
 Every number is over what FELL DUE, not over what was paid: so a payment that comes later can only
 raise late_days, late_rate and overdue_rate, never lower them by leaving or entering the window.
@@ -35,6 +36,7 @@ Array = NDArray[np.float64]
 
 MONTHS, LATELY_MONTHS = 12, 4
 GRACE_DAYS = 5
+OLD_DAYS = 365.0  # late, where nothing fell due in the window and older money is still open
 COLUMNS = ["due_amount", "late_days", "late_days_lately", "late_rate", "overdue_rate", "open_amount"]
 _DAY_NS = 86_400e9
 
@@ -101,6 +103,7 @@ def _by_dealer(dealer_id: "pd.Series[str]", money: dict[str, Array], age_days: A
         }
     )
     s = sums.groupby(dealer_id.to_numpy(), sort=True).sum()
+    old = (s["due_amount"] <= 0) & (s["overdue"] > 0)
     over, over_lately = s["due_amount"].where(s["due_amount"] > 0), s["lately"].where(s["lately"] > 0)
     rates = {
         "due_amount": s["due_amount"],
@@ -110,4 +113,8 @@ def _by_dealer(dealer_id: "pd.Series[str]", money: dict[str, Array], age_days: A
         "overdue_rate": s["overdue"] / over,
         "open_amount": s["open_amount"],
     }
-    return pd.DataFrame(rates).rename_axis("dealer_id")
+    worst = {"late_days": OLD_DAYS, "late_days_lately": OLD_DAYS, "late_rate": 1.0, "overdue_rate": 1.0}
+    frame = pd.DataFrame(rates)
+    for name, value in worst.items():
+        frame[name] = frame[name].where(~old, value)
+    return frame.rename_axis("dealer_id")

@@ -12,7 +12,8 @@ Layers, NaN before a dealer's first purchase:
   skus           products bought                on_hand   quantity in stock at the end of the month
   stocked        products with a stock record   short     of them out of stock at the end or during it
   outlets        outlets with sales
-Facts: outlets_known, years (with us: since `joined_at`, else since the first purchase), and those of
+Facts: outlets_known, years (with us: since `joined_at`, else since the first purchase), price_premium
+(mean log of what the dealer pays over what is usual for the product, last 12 months), and those of
 `features.punctuality`.
 
 Amounts in several currencies are converted to the most frequent one at the last known rate of
@@ -49,7 +50,7 @@ from features.sheets import Sheet, naive
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-MONTHS = 36
+MONTHS = 60
 USED = (
     *("dealers", "fx_rates", "invoices", "outlets", "payments", "returns", "sell_in", "sell_out", "stock"),
 )
@@ -137,7 +138,9 @@ class Books:
             dealers=_named(listed, ids),
             months=months,
             layers=layers,
-            facts=self._facts(ids, listed, grid.first(layers["units"]), moment),
+            facts=self._facts(ids, listed, grid.first(layers["units"]), moment).assign(
+                price_premium=_premium(priced, ids, months)
+            ),
             notes=(*absent, *notes),
         )
 
@@ -228,7 +231,8 @@ class _Grid:
     def _distinct(self, cell: Ints, names: "pd.Series[Any]") -> Array:
         """How many different names a cell has."""
         code, values = pd.factorize(names)
-        pairs = np.unique(cell * max(len(values), 1) + code)
+        pairs = np.sort(cell * max(len(values), 1) + code, kind="stable")  # often nearly sorted already
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
         size = len(self.ids) * len(self.months)
         return (
             np.bincount(pairs // max(len(values), 1), minlength=size).reshape(len(self.ids), -1).astype(float)
@@ -289,6 +293,17 @@ def _priced(sold: pd.DataFrame, rates: pd.DataFrame) -> tuple[pd.DataFrame, list
         usual = sold["sku_id"].map(price).astype(float).fillna(price.median() if len(price) else 1.0)
         worth = worth.fillna(sold["qty_sell_in"] * usual)
     return sold.assign(value=worth), notes
+
+
+def _premium(sold: pd.DataFrame, ids: "pd.Index[Any]", months: pd.DatetimeIndex) -> Array:
+    """Mean log of paid over usual price, weighted by what was bought, [d]."""
+    rows = sold[(sold["qty_sell_in"] > 0) & (sold["value"] > 0) & (sold["period_start"] >= months[-12:][0])]
+    price = np.log(rows["value"] / rows["qty_sell_in"])
+    usual = pd.Series(price, index=rows.index).groupby([rows["sku_id"], rows["period_start"]])
+    above = price - usual.transform("median")
+    sums = pd.DataFrame({"above": above * rows["value"], "value": rows["value"]})
+    total = sums.groupby(rows["dealer_id"].to_numpy()).sum().reindex(ids)
+    return np.asarray(total["above"] / total["value"], dtype=float)
 
 
 def _factors(currency: "pd.Series[str]", rates: pd.DataFrame) -> tuple[dict[str, float], list[str]]:
