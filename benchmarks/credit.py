@@ -7,19 +7,18 @@
 Protocols
   polish_1year, polish_5year   5-fold cross-validation, duplicates dropped first
   taiwan                       5-fold cross-validation without sex, marriage and age
-  ibm                          invoices in order of time; the first half only teaches, the rest is five folds; each
-                               fold is told by a model of what was known on its first day; histories point in
-                               time; `disputed`, dates of settlement and the paperless date are never read. The way the
-                               bill is sent (paper or electronic) is known when it is written and is used as a
-                               dealer's trait.
-  ibm_sixths                   the same with six equal blocks of which the first only teaches
-  ibm_unseen                   as ibm, and the model has seen no invoice of the dealers it is asked about (fifths of
-                               the dealers); their own earlier payments are known when it is asked
-  --file                       5-fold cross-validation, copies of a row in one fold; with --time-column five folds in
-                               order of time, each told by what lies before it
+  ibm                          invoices in order of time; the first half only teaches, the rest is five folds;
+                               each is told by a model of what was known on its first day; histories are point
+                               in time; `disputed` and the dates of settlement and of going paperless are not read.
+                               How the bill is sent (paper, electronic) is known when it is written: a trait
+  ibm_sixths                   the same with six equal blocks, of which the first only teaches
+  ibm_unseen                   as ibm, and the model has seen no invoice of the dealers it is asked about
+                               (fifths of the dealers); their own earlier payments are known when it is asked
+  --file                       5-fold cross-validation, copies of a row in one fold; with --time-column five
+                               folds in order of time, each told by what lies before it
 
-Settings were made on polish_1year and a part of taiwan (other folds than these) and on ibm for the choice of
-the mixed model; polish_5year was looked at once. Results: benchmarks/results/credit_<name>.json.
+Settings were made on polish_1year and part of taiwan (other folds than these) and on ibm (the choice of the
+mixed model); polish_5year was looked at once. Results: benchmarks/results/credit_<name>.json.
 """
 
 import argparse
@@ -30,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import metadata, util
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,15 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from features.errors import ChannelError, hint
-from features.invoicing import invoice_rows
-from features.payments import Ledger
-from features.tables import coerce
-from models.credit.boosted import Boosted
-from models.credit.columns import Columns, outcomes
-from models.credit.late import Late
-from models.credit.scorecard import Scorecard, folds_of, weighed
-from models.scoring import auc, brier, ece, gini, ks
+from features.errors import ChannelError, hint  # noqa: E402
+from features.invoicing import invoice_rows  # noqa: E402
+from features.payments import Ledger  # noqa: E402
+from features.tables import coerce  # noqa: E402
+from models.credit.boosted import Boosted  # noqa: E402
+from models.credit.columns import Columns, outcomes  # noqa: E402
+from models.credit.late import Late  # noqa: E402
+from models.credit.scorecard import Scorecard, folds_of, weighed  # noqa: E402
+from models.scoring import auc, brier, ece, gini, ks  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 Array = np.ndarray
@@ -169,8 +169,7 @@ def _in_time(moments: "pd.Series[Any]") -> list[tuple[Array, Array]]:
     rank = when.rank(method="min", pct=True).to_numpy()
     edges = np.linspace(0, 1, FOLDS + 2)
     pairs = [
-        (np.flatnonzero(rank <= a), np.flatnonzero((rank > a) & (rank <= b)))
-        for a, b in zip(edges[1:], edges[2:], strict=False)
+        (np.flatnonzero(rank <= a), np.flatnonzero((rank > a) & (rank <= b))) for a, b in pairwise(edges[1:])
     ]
     return [(seen, held) for seen, held in pairs if len(seen) and len(held)]
 
@@ -314,7 +313,7 @@ def _told(
     bills = bills.sort_values(["issued_at", "invoice_id"], key=_order, ignore_index=True)
     y, dealers = bills["late"].to_numpy(float), tables["dealers"]
     group = pd.factorize(bills["dealer_id"], sort=True)[0] % parts if parts else np.zeros(len(bills), int)
-    splits = [(np.arange(a), np.arange(a, b)) for a, b in zip(edges, edges[1:], strict=False)]
+    splits = [(np.arange(a), np.arange(a, b)) for a, b in pairwise(edges)]
     taught = (
         [ledger]
         if not parts

@@ -15,7 +15,7 @@ Errors: MissingRate, with the pair. Limits: no cross rates through a third curre
 >>> converted(np.array([10.0, 5.0]), ["CNY", "USD"], days, rates, currency="CNY")
 Traceback (most recent call last):
     ...
-features.exposure.MissingRate: fx_rates: no rate USD/CNY known on 2024-01-01 or before; amounts in USD and CNY are never added. Load the rate, or ask for one currency.
+features.exposure.MissingRate: fx_rates: no rate USD/CNY known on 2024-01-01 or before; ...
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ class MissingRate(ChannelError):
     def __init__(self, base: str, quote: str, day: pd.Timestamp) -> None:
         self.pair = f"{base}/{quote}"
         super().__init__(
-            f"fx_rates: no rate {self.pair} known on {day.date()} or before; amounts in {base} and {quote} are never "
-            f"added. Load the rate, or ask for one currency."
+            f"fx_rates: no rate {self.pair} known on {day.date()} or before; "
+            "currencies are never added. Load the rate, or ask for one currency."
         )
 
 

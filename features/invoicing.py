@@ -6,9 +6,11 @@ Out:  [n, columns]: the invoice's own size, terms and calendar, its dealer's rec
       dealer's territory, tier and type as they were known then.
 
 >>> from features.tables import coerce
->>> dealers = coerce("dealers", pd.DataFrame({"dealer_id": ["D1"], "tier": ["A"], "known_at": ["2024-01-01"]}))
+>>> known = pd.DataFrame({"dealer_id": ["D1"], "tier": ["A"], "known_at": ["2024-01-01"]})
+>>> dealers = coerce("dealers", known)
 >>> day = pd.Timestamp("2024-02-01")
->>> bills = pd.DataFrame({"dealer_id": ["D1"], "amount": [80.0], "issued_at": day, "due_at": day, "moment": day})
+>>> days = {"issued_at": day, "due_at": day, "moment": day}
+>>> bills = pd.DataFrame({"dealer_id": ["D1"], "amount": [80.0], **days})
 >>> rows = invoice_rows(Ledger.of({}), dealers, bills)
 >>> rows[["amount_log", "due_weekday", "tier"]].round(2).to_dict("records")
 [{'amount_log': 4.38, 'due_weekday': 3, 'tier': 'A'}]
@@ -57,6 +59,4 @@ def traits(dealers: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
     facts = facts.assign(known_at=facts["known_at"].astype("datetime64[us]"))
     found = pd.merge_asof(keys, facts, left_on="moment", right_on="known_at", by="dealer_id")
     found = found.sort_values("row").reset_index(drop=True)
-    return pd.DataFrame(
-        {name: found[name] if name in found else None for name in TRAITS}, index=range(len(asked))
-    )
+    return pd.DataFrame({name: found.get(name) for name in TRAITS}, index=range(len(asked)))

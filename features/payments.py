@@ -18,11 +18,13 @@ known when it was booked, or MissingRate names the pair.
 Errors: MissingRate. Limits: a corrected invoice counts from its correction on.
 
 >>> from features.tables import coerce
->>> invoices = coerce("invoices", pd.DataFrame({"invoice_id": ["I1", "I2"], "dealer_id": "D1", "amount": [100.0, 50.0],
-...     "currency": "CNY", "issued_at": ["2024-01-01", "2024-02-01"], "due_at": ["2024-01-31", "2024-03-01"],
+>>> invoices = coerce("invoices", pd.DataFrame({"invoice_id": ["I1", "I2"], "dealer_id": "D1",
+...     "amount": [100.0, 50.0], "currency": "CNY", "issued_at": ["2024-01-01", "2024-02-01"],
+...     "due_at": ["2024-01-31", "2024-03-01"],
 ...     "known_at": ["2024-01-01", "2024-02-01"]}))
->>> payments = coerce("payments", pd.DataFrame({"payment_id": ["P1"], "invoice_id": ["I1"], "dealer_id": ["D1"],
-...     "paid_at": ["2024-02-10"], "amount": [100.0], "currency": ["CNY"], "known_at": ["2024-02-11"]}))
+>>> payments = coerce("payments", pd.DataFrame({"payment_id": ["P1"], "invoice_id": ["I1"],
+...     "dealer_id": ["D1"], "paid_at": ["2024-02-10"], "amount": [100.0], "currency": ["CNY"],
+...     "known_at": ["2024-02-11"]}))
 >>> ledger = Ledger.of({"invoices": invoices, "payments": payments})
 >>> seen = ledger.features(["D1", "D1"], pd.to_datetime(["2024-02-10", "2024-02-12"]))
 >>> seen[["open_amount", "overdue_amount", "last_late_days"]].to_numpy().tolist()
@@ -162,7 +164,7 @@ class Ledger:
     def _faded(
         self, dealer: NDArray[np.int64], seconds: NDArray[np.int64], everything: Array
     ) -> dict[str, Any]:
-        """Records in which an invoice counts half as much after every half-life, shrunk to the portfolio's."""
+        """Records in which an invoice counts half after every half-life, shrunk to the portfolio's."""
         nobody = np.zeros(len(dealer), np.int64)
         recent = self.events["portfolio"].within(nobody, seconds, 90)
         rate = (everything[:, 1] + 0.2 * self.prior) / (everything[:, 0] + self.prior)
@@ -213,7 +215,8 @@ def settled(
 
     Invoices get `paid_amount`, `settled_at` and `settled_known_at` (NaT while it is open), `late_days` and
     `late` (settled later than due + grace, or not at all), `overdue_from` (the first day after due + grace)
-    and `outcome_known_at`: settled or overdue, whichever was known first. Payments get `applied`, the part that lowers the invoice.
+    and `outcome_known_at`: settled or overdue, whichever was known first.
+    Payments get `applied`, the part that lowers the invoice.
     """
     bills = invoices.set_index("invoice_id")
     known = payments["invoice_id"].isin(bills.index)

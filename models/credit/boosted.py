@@ -57,11 +57,13 @@ class _Grove:
     def log_odds(self, x: Array) -> Array:
         """Mean over the folds, [n]."""
         rows = self.rows(x)
-        each = [b.predict(rows, raw_score=True, num_threads=1) for b in self.boosters]
+        each = [np.asarray(b.predict(rows, raw_score=True, num_threads=1)) for b in self.boosters]
         return np.asarray(np.mean(each, axis=0))
 
     def contributions(self, x: Array) -> Array:
         """Effects of the original columns, [n, k]."""
+        if not len(x):
+            return np.zeros(x.shape)
         rows, k = self.rows(x), x.shape[1]
         each = [np.asarray(b.predict(rows, pred_contrib=True, num_threads=1))[:, :-1] for b in self.boosters]
         effects = np.mean(each, axis=0)
@@ -156,7 +158,7 @@ class Boosted:
                 out[:, j] = frame[name].map(code).astype(float).to_numpy()
             else:
                 out[:, j] = frame[name].to_numpy()
-        return np.clip(out, -_LARGEST, _LARGEST)
+        return np.asarray(np.clip(out, -_LARGEST, _LARGEST))
 
     def _pairs(self, grove: _Grove, rows: int) -> Pairs | None:
         """Pairs of the columns that the trees used most; numbers without a direction only."""
@@ -173,7 +175,9 @@ class Boosted:
         rows = grove.rows(x)
         for f in range(self.folds):
             booster = self._booster(rows, y, fold == f, f)
-            grove.guesses[fold == f] = booster.predict(rows[fold == f], raw_score=True, num_threads=1)
+            grove.guesses[fold == f] = np.asarray(
+                booster.predict(rows[fold == f], raw_score=True, num_threads=1)
+            )
             grove.boosters.append(booster)
         return grove
 

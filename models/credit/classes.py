@@ -28,7 +28,8 @@ def credit_class(
     high_clause_risk: bool = False,
 ) -> tuple[int, tuple[str, ...]]:
     """The class, and the rules that moved it."""
-    found, rules = bisect.bisect_right(list(cuts), pd_12m) + 1, []
+    found = bisect.bisect_right(list(cuts), pd_12m) + 1
+    rules: list[str] = []
     floors = (
         ("CLASS_CLAUSES", high_clause_risk, 2),
         ("CLASS_ALERT", confirmed_critical, WORST - 1),

@@ -10,7 +10,8 @@ throughout; columns that were not there in training are ignored.
 
 Errors: models.errors.NotFitted; BadFrame when there are no rows, or nothing in them to learn from.
 
->>> X = pd.DataFrame({"size": ["1", "2", "x"] * 20, "city": list("aab") * 20, "same": 1, "ok": [True, False, None] * 20})
+>>> X = pd.DataFrame({"size": ["1", "2", "x"] * 20, "city": list("aab") * 20, "same": 1})
+>>> X["ok"] = [True, False, None] * 20
 >>> columns = Columns().fit(X)
 >>> columns.numbers_, columns.words_
 (['ok'], ['size', 'city'])
@@ -101,7 +102,9 @@ class Columns:
         words = _texts(values)
         known = np.isin(words.astype(str), self.levels_[name])
         empty = np.asarray(pd.isna(words))
-        return np.where(empty, None, np.where(known, words, _RARE)).astype(object)
+        out = np.array(words)
+        out[~known], out[empty] = _RARE, None
+        return out
 
 
 def outcomes(y: ArrayLike, rows: int) -> Array:
@@ -140,14 +143,18 @@ def _numbers(values: "pd.Series[Any]") -> Array:
     if pd.api.types.is_datetime64_any_dtype(values):
         naive = values.dt.tz_localize(None) if values.dt.tz is not None else values
         days = naive.astype("datetime64[s]").astype("int64").to_numpy() / 86400.0
-        return np.where(values.isna().to_numpy(), np.nan, days)
+        found: Array = np.where(values.isna().to_numpy(), np.nan, days).astype(np.float64)
+        return found
     if values.dtype == object or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
         values = values.astype(object).map(lambda v: float(v) if isinstance(v, (bool, np.bool_)) else v)
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    finite: Array = np.where(np.isfinite(numbers), numbers, np.nan).astype(np.float64)
+    return finite
 
 
 def _texts(values: "pd.Series[Any]") -> NDArray[np.object_]:
     empty = values.isna().to_numpy(dtype=bool)
     words = values.astype(object).map(str).str.strip().to_numpy(dtype=object)
-    return np.where(empty | (words == ""), None, words).astype(object)
+    out = np.array(words, dtype=object)
+    out[empty | (words == "")] = None
+    return out

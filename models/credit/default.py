@@ -61,7 +61,7 @@ class Default:
         self.rows_, self.defaults_ = len(asked), int(asked.loc[asked["y"] == 1, "dealer_id"].nunique())
         self.fallback_, self.fitted_ = self.defaults_ < self.least, True
         self.boosted_ = None
-        whole = asked[asked["stretch"] == 2]  # noqa: PLR2004
+        whole = asked[asked["stretch"] == 2]
         self.rate_ = (
             float((whole["y"].sum() + 10 * _PRIOR_RATE) / (len(whole) + 10)) if len(whole) else _PRIOR_RATE
         )
@@ -139,9 +139,9 @@ class Default:
         if self.boosted_ is not None:
             return self.boosted_.predict(X)
         first, last = STRETCHES[stretch]
-        lift = sum(weight * X[c].fillna(0).clip(-60, 60) for c, weight in _PRIOR.items())
-        lift = lift - _PRIOR["late_rate"] * 0.2
-        return np.asarray(expit(np.log(self.rate_) + np.log((last - first) / 12) + np.asarray(lift, float)))
+        known = X[list(_PRIOR)].fillna(0).clip(-60, 60).to_numpy(float)
+        lift = known @ np.array(list(_PRIOR.values())) - _PRIOR["late_rate"] * 0.2
+        return np.asarray(expit(np.log(self.rate_) + np.log((last - first) / 12) + lift))
 
 
 def at_risk(ledger: Ledger, cutoff: pd.Timestamp, failed: "pd.Series[Any]") -> pd.Index:
@@ -152,7 +152,7 @@ def at_risk(ledger: Ledger, cutoff: pd.Timestamp, failed: "pd.Series[Any]") -> p
         (known <= cutoff) & (known > cutoff - pd.Timedelta(days=_ALIVE_DAYS)) & (bills["amount"] > 0)
     ]
     ids = pd.Index(sorted(set(recent["dealer_id"])))
-    return ids[~(failed.reindex(ids) <= cutoff).to_numpy()]
+    return pd.Index([one for one, gone in zip(ids, failed.reindex(ids) <= cutoff, strict=True) if not gone])
 
 
 def _rows(ledger: Ledger, dealers: Any, moments: Any, stretch: Any) -> pd.DataFrame:

@@ -2,12 +2,12 @@
 
 In:   a ledger (features.payments), table dealers, bills: dealer_id, amount, issued_at, due_at, moment.
 Out:  `predict`: frame with `probability` (paid later than due + grace), `expected_days` and quantiles
-      of days after the due date; `days(...)`: the distribution, [n, steps].
+      of days after the due date; `distribution`: the days.
 
 Members: the mixed model of days (models.credit.lateness), the scorecard and boosted trees
-on the dealer's record, and the dealer's shrunk late rate as it is. They are weighed on forecasts of later invoices by members of earlier ones
-(`cuts` expanding steps inside the invoices given); the same forecasts make the calibration and the
-days: invoices of like probability lend their days, late ones and those in time apart.
+on the dealer's record, and the dealer's shrunk late rate as it is. They are weighed on forecasts of
+later invoices by members of earlier ones (`cuts`: expanding steps inside the invoices given); the same
+forecasts make the calibration and the days: invoices of like probability lend their days, late ones and those in time apart.
 
 An invoice that is already some days past its due date without payment is asked for what is left: the part
 of the distribution before that day is cut off; past due + grace it is late for certain.
@@ -17,6 +17,7 @@ Errors: models.errors.NotFitted; features.errors.TooFewRows.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -39,6 +40,7 @@ STEPS = np.linspace(0.02, 0.98, 25)
 _LEAST_ROWS = 60
 _STRATA = 8
 _CLIP = 1e-4
+_WHAT = "Late payment: invoices with a known outcome, late ones and others,"
 
 
 @dataclass(kw_only=True)
@@ -62,10 +64,8 @@ class Late:
     def fit(self, ledger: Ledger, dealers: pd.DataFrame, moment: pd.Timestamp) -> Self:
         """Learn from the invoices whose outcome was known at the moment."""
         bills = training_bills(ledger, moment)
-        if len(bills) < _LEAST_ROWS or bills["late"].nunique() < 2:  # noqa: PLR2004
-            raise TooFewRows(
-                "Late payment: invoices with a known outcome, late ones and others,", _LEAST_ROWS, len(bills)
-            )
+        if len(bills) < _LEAST_ROWS or bills["late"].nunique() < 2:
+            raise TooFewRows(_WHAT, _LEAST_ROWS, len(bills))
         members, y, days = self._rehearse(ledger, dealers, bills)
         self.weights_, self.level_ = weighed(members, y, 1.0)
         guesses = expit(members @ self.weights_ + self.level_)
@@ -100,7 +100,7 @@ class Late:
     def contributions(
         self, ledger: Ledger, dealers: pd.DataFrame, bills: pd.DataFrame
     ) -> tuple[Array, list[str]]:
-        """What moves the log-odds, [n, k], and the names of the columns; `habit` is the mixed model's part."""
+        """What moves the log-odds, [n, k], and the columns; `habit` is the mixed model's part."""
         if self.lateness_ is None or self.trees_ is None:
             raise NotFitted(self)
         rows = invoice_rows(ledger, dealers, bills)
@@ -113,7 +113,7 @@ class Late:
         return np.column_stack([habit - usual, plain, effects]), names
 
     def left(self, p: Array, age: Array) -> tuple[Array, Array]:
-        """Days [n, 2 steps] and weights of what can still come of invoices so many days past their due date."""
+        """Days [n, 2 steps] and weights of what can still come, so many days past the due date."""
         days, weights = self.distribution(p)
         weights = np.where(days < age[:, None], 0.0, weights)
         gone = weights.sum(axis=1) <= 0  # later than anyone was
@@ -144,7 +144,7 @@ class Late:
         at = [bills["moment"].quantile(q) for q in self.cuts] + [bills["moment"].max() + pd.Timedelta(days=1)]
         parts: list[Array] = []
         asked: list[pd.DataFrame] = []
-        for begins, ends in zip(at, at[1:], strict=False):
+        for begins, ends in pairwise(at):
             part = bills[(bills["moment"] >= begins) & (bills["moment"] < ends)]
             seen = bills[bills["outcome_known_at"] <= begins]
             if len(part) and len(seen) > _LEAST_ROWS // 2:
@@ -166,7 +166,7 @@ class Late:
 
 
 def training_bills(ledger: Ledger, moment: pd.Timestamp) -> pd.DataFrame:
-    """Invoices with an outcome known at the moment; each asks when it was known itself, before its due date."""
+    """Invoices with an outcome known at the moment; each asks when it was known itself."""
     bills = ledger.invoices
     real = (bills["amount"] > 0) & (bills["known_at"] <= bills["due_at"] + pd.Timedelta(days=1))
     bills = bills[real & (bills["outcome_known_at"] <= moment)]

@@ -80,7 +80,7 @@ class Lateness:
         bills = ledger.invoices
         bills = bills[(bills["amount"] > 0) & bills["settled_known_at"].notna()]
         own = self._design(invoice_rows(ledger, dealers, bills.assign(moment=bills["known_at"])))
-        rest = bills["late_days"].clip(LEAST, MOST).to_numpy(float) - own @ self.beta_
+        rest = bills["late_days"].clip(LEAST, MOST).to_numpy(float) - own @ np.asarray(self.beta_)
         code = ledger.dealer_ids.get_indexer(pd.Index(bills["dealer_id"])).astype(np.int64)
         return Events.of(code, bills["settled_known_at"], [1.0, rest], len(ledger.dealer_ids) + 1)
 

@@ -47,7 +47,8 @@ _LEAST_PD = 0.0005
 class LimitFault(ModelError):
     def __init__(self, dealer_id: str, names: list[str]) -> None:
         super().__init__(
-            f"Limit of {dealer_id}: {', '.join(names)} should be zero or more and finite. Correct the facts; no limit was set."
+            f"Limit of {dealer_id}: {', '.join(names)} should be zero or more and finite. No limit was set."
+            " Correct the facts."
         )
 
 

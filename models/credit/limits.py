@@ -13,6 +13,7 @@ Limits: a forecast of units of a product that nobody bought yet has no price and
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,8 +51,8 @@ class Outside:
 def facts(dealers: pd.DataFrame, outside: Outside, *, terms_days: float, currency: str) -> list[LimitFacts]:
     """One a dealer, in their order."""
     need = dealers["dealer_id"].map(outside.need)
-    need = need.fillna(dealers["monthly_amount"]).clip(lower=0).to_numpy(float)
-    total = float(np.maximum(dealers["open_amount"].sum(), need.sum()))
+    wanted = need.fillna(dealers["monthly_amount"]).clip(lower=0).to_numpy(float)
+    total = float(np.maximum(dealers["open_amount"].sum(), wanted.sum()))
     terms = dealers["terms_days"].fillna(terms_days).to_numpy(float)
     limits = dealers["dealer_id"].map(outside.in_force)
     return [
@@ -60,7 +61,7 @@ def facts(dealers: pd.DataFrame, outside: Outside, *, terms_days: float, currenc
             currency=currency,
             pd_12m=float(row.pd_12m),
             credit_class=int(row.credit_class),
-            need_monthly_amount=round(float(need[i]), 2),
+            need_monthly_amount=round(float(wanted[i]), 2),
             yearly_amount=round(12 * float(row.monthly_amount), 2),
             terms_days=float(terms[i]),
             portfolio_amount=round(total, 2),
@@ -72,8 +73,12 @@ def facts(dealers: pd.DataFrame, outside: Outside, *, terms_days: float, currenc
             critical_alert=str(outside.critical.get(row.dealer_id, "")),
             warning_alert=str(outside.warning.get(row.dealer_id, "")),
         )
-        for i, row in enumerate(dealers.itertuples(index=False))
+        for i, row in enumerate(_rows(dealers))
     ]
+
+
+def _rows(dealers: pd.DataFrame) -> list[Any]:
+    return list(dealers.itertuples(index=False))
 
 
 def _need(tables: Tables, others: Others, currency: str) -> "pd.Series[float]":

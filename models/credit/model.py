@@ -1,21 +1,21 @@
 """CreditModel: will they pay, how late, and how much to lend?
 
 In:   canonical tables (invoices and payments; dealers, sell_in, fx_rates where there are any), a moment, and
-      frames of other rooms: "forecast", "clauses", "alerts", "credit" (for the limit in force).
-Out:  "dealers": one row a dealer; `probability` = `pd_12m`; `score` = 100 x (1 - pd_12m), higher is safer; class,
-      points of the card, limit with its terms, rules and inputs (models.credit.limit), adverse reasons;
+      frames of other rooms: "forecast", "clauses", "alerts", "credit" (the limit in force).
+Out:  "dealers": one row a dealer; `probability` = `pd_12m`; `score` = 100 x (1 - pd_12m), higher is safer;
+      class, points of the card, limit with its terms, rules and inputs (models.credit.limit), reasons;
       "invoices": one row an open invoice; `probability` = `late_probability`;
       "cash": expected cash-in of the open invoices by week, in the ledger's currency.
 
-Only what was known at the moment is seen (features.known). A frame of another room that is absent has its
-fallback in `note`. A dealer in default has probability 1.
+Only what was known at the moment is seen (features.known). A frame of another room that is
+absent has its fallback in `note`. A dealer in default has probability 1.
 
-Errors: models.errors.NotFitted; features.exposure.MissingRate when amounts cannot be brought into one currency.
+Errors: models.errors.NotFitted; features.exposure.MissingRate (no rate for a currency).
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ _WEEKS = 13
 _WEEK_DAYS = 7
 _OPEN = 0.005  # less than half a cent is paid
 _NO_FORECAST = "no forecast: need from the invoices of the last 12 months"
-_MOMENT = "datetime64[us]"
+_MOMENT: Literal["datetime64[us]"] = "datetime64[us]"
 
 
 @dataclass(kw_only=True)
@@ -72,7 +72,7 @@ class CreditModel:
         return {"dealers": dealers, "invoices": open_, "cash": cash}
 
     def new_invoices(self, tables: Tables, as_of: pd.Timestamp, bills: pd.DataFrame) -> pd.DataFrame:
-        """Late probability and days of invoices that are not on record: dealer_id, amount, currency, issued_at, due_at."""
+        """Invoices that are not on record: dealer_id, amount, currency, issued_at, due_at."""
         seen = known(tables, as_of)
         ledger = Ledger.of(seen, currency=self.currency, grace_days=self.grace_days)
         rates = seen.get(
@@ -112,21 +112,23 @@ class CreditModel:
         out["score"] = (100 * (1 - out["pd_12m"])).round(2)
         out["points"] = self.default.points(ledger, ids, when)
         effects, columns = self.default.contributions(ledger, ids, when)
-        out["reasons"] = top_reasons(effects, columns, WORDINGS)
-        out["adverse_reasons"] = top_reasons(effects, columns, WORDINGS, adverse=True)
+        out["reasons"] = pd.Series(top_reasons(effects, columns, WORDINGS), dtype=object)
+        adverse = top_reasons(effects, columns, WORDINGS, adverse=True)
+        out["adverse_reasons"] = pd.Series(adverse, dtype=object)
         return self._decided(out, Outside.of(seen, others, ledger.currency), ledger, others)
 
     def _decided(self, out: pd.DataFrame, outside: Outside, ledger: Ledger, others: Others) -> pd.DataFrame:
         """Classes and limits, beside what they came from."""
+        rows: list[Any] = list(out.itertuples(index=False))
         graded = [
             credit_class(
-                row.pd_12m,
+                float(row.pd_12m),
                 cuts=self.cuts,
                 in_default=bool(row.in_default),
                 confirmed_critical=outside.critical.get(row.dealer_id) == "confirmed",
                 high_clause_risk=row.dealer_id in outside.risky_clauses,
             )
-            for row in out.itertuples(index=False)
+            for row in rows
         ]
         out["credit_class"] = pd.Series([one for one, _ in graded], dtype="int64")
         out["class_rules"] = pd.Series([list(rules) for _, rules in graded], dtype=object)

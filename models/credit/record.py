@@ -5,8 +5,8 @@ Out:  [n, COLUMNS]: rates, days, and amounts over what the dealer usually buys i
 
 `DIRECTIONS`: +1 where more is never better, -1 where more is never worse.
 
->>> record(Ledger.of({}), ["D1"], pd.to_datetime(["2024-01-01"]))[["invoices", "overdue_share"]].to_numpy().tolist()
-[[0.0, 0.0]]
+>>> record(Ledger.of({}), ["D1"], pd.to_datetime(["2024-01-01"]))["overdue_share"].tolist()
+[0.0]
 """
 
 from collections.abc import Sequence

@@ -92,9 +92,8 @@ class Woe:
             words = pd.Series(values, dtype=object).map(_word)
             return words.map(self.levels_).fillna(last).to_numpy(dtype=np.intp)
         numbers = values.astype(float)
-        return np.where(np.isnan(numbers), last, np.searchsorted(self.edges_, numbers, "left")).astype(
-            np.intp
-        )
+        place = np.searchsorted(self.edges_, numbers, "left")
+        return np.where(np.isnan(numbers), last, place).astype(np.intp)
 
     @property
     def information_(self) -> float:
@@ -113,8 +112,8 @@ class Woe:
         cuts = np.unique(np.quantile(x, np.linspace(0, 1, _FINE + 1)[1:-1], method="lower"))
         cuts = cuts[cuts < x.max()]
         place = np.searchsorted(cuts, x, "left")
-        n = np.bincount(place, minlength=len(cuts) + 1).astype(float)
-        bad = np.bincount(place, y, minlength=len(cuts) + 1)
+        n = np.asarray(np.bincount(place, minlength=len(cuts) + 1), float)
+        bad = np.asarray(np.bincount(place, y, minlength=len(cuts) + 1), float)
         starts = _best_shape(
             n, bad, self.direction, partial(_merged, most=self.most, least=self.least_share * n.sum())
         )

@@ -8,10 +8,11 @@
 Errors: features.errors.TooFewRows.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from features.errors import TooFewRows
@@ -28,6 +29,7 @@ from training.config import RoomConfig
 from training.fitted import Fitted
 from training.progress import Tick, silent
 
+Array = NDArray[np.float64]
 Rate = Annotated[float, Field(ge=0, le=1)]
 _LEAST_RATE = 1e-4
 
@@ -118,7 +120,7 @@ def _judged_defaults(
         for j, horizon in enumerate(HORIZONS):
             ends = cutoff + pd.DateOffset(months=horizon)
             if ends <= moment:
-                y = (failed.reindex(alive) <= ends).to_numpy(float)
+                y = np.asarray(failed.reindex(alive) <= ends, dtype=float)
                 simple = {"baseline_overdue": _simple(overdue.to_numpy(float), model.rate_ * horizon / 12)}
                 asked = pd.DataFrame({"dealer_id": alive, "moment": cutoff})
                 parts.append(_rows(f"default_{horizon}m", alive, asked, y, p[:, j], before).assign(**simple))
@@ -129,7 +131,7 @@ def _judged_invoices(seen: Tables, moment: pd.Timestamp, config: Config) -> list
     """The last invoices, by a model of the time before them."""
     ledger = _ledger(seen, config)
     bills = training_bills(ledger, moment)
-    cutoff = bills["moment"].quantile(1 - config.judged_invoices_rate)
+    cutoff = bills["moment"].iloc[int((1 - config.judged_invoices_rate) * (len(bills) - 1))]
     before = known(seen, cutoff)
     model = _late(_ledger(before, config), before, cutoff, config)
     asked = bills[bills["moment"] > cutoff]
@@ -141,9 +143,7 @@ def _judged_invoices(seen: Tables, moment: pd.Timestamp, config: Config) -> list
     return [rows.assign(cutoff=cutoff, baseline_late_rate=rate)]
 
 
-def _rows(
-    task: str, subject: object, asked: pd.DataFrame, y: object, p: object, seen: Tables
-) -> pd.DataFrame:
+def _rows(task: str, subject: Any, asked: pd.DataFrame, y: Array, p: Array, seen: Tables) -> pd.DataFrame:
     own = traits(_dealers(seen), asked.reset_index(drop=True)).fillna("")
     out = pd.DataFrame(
         {"task": task, "subject": np.asarray(subject), "cutoff": asked["moment"].to_numpy(), "y": y}
@@ -153,12 +153,12 @@ def _rows(
     )
 
 
-def _simple(share: "np.ndarray[tuple[int], np.dtype[np.float64]]", rate: float) -> object:
+def _simple(share: Array, rate: float) -> Array:
     """Base rate, raised with the share of what is open that is overdue."""
     odds = (
         max(rate, _LEAST_RATE) / (1 - min(max(rate, _LEAST_RATE), 0.5)) * np.exp(3 * (share - share.mean()))
     )
-    return odds / (1 + odds)
+    return np.asarray(odds / (1 + odds))
 
 
 def _dealers(seen: Tables) -> pd.DataFrame:
