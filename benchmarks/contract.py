@@ -43,6 +43,7 @@ from features.errors import ChannelError
 from features.glyphs import plain
 from models.contract.classifier import Classifier
 from models.contract.designs import CATEGORY_BLOCKS, PARAGRAPH_BLOCKS
+from models.contract.heads import Heads
 from models.contract.risk import RISKS
 from models.contract.said import Said, said
 from models.scoring import average_precision, ece
@@ -105,7 +106,7 @@ def cuad_clauses(folder: Path) -> Row:
     vectors = _peer_vectors()
     peer = LinearSVC(C=1.0).fit(vectors.fit_transform(train["text"]), train["category"])
     heard, asked = _saids(train["text"]), _saids(test["text"])
-    ours = Classifier(CATEGORY_BLOCKS, c=0.3, balanced=True).fit(heard, train["category"].tolist())
+    ours = Classifier(CATEGORY_BLOCKS, heads=Heads(0.3, balanced=True)).fit(heard, train["category"].tolist())
     told = np.array(ours.labels_)[ours.margins(asked).argmax(axis=1)]
     truth = test["category"].to_numpy()
     return {
@@ -156,7 +157,7 @@ def paragraph_reader(train: pd.DataFrame, spans: pd.DataFrame) -> Classifier:
         for (_, text), group in known.groupby(["contract", "text"])["category"]
     ]
     labels = [set(told.split("|")) & set(RISK_CATEGORIES) for told in train["labels"]]
-    reader = Classifier(PARAGRAPH_BLOCKS, c=1.0, sentences=True)
+    reader = Classifier(PARAGRAPH_BLOCKS, sentences=True)
     return reader.fit(_saids(train["text"]), labels, spans=pairs)
 
 
@@ -183,7 +184,7 @@ def _left_out(clauses: pd.DataFrame, name: str, language: str) -> Row:
 
 
 def _file_peer(seen: pd.DataFrame, held: pd.DataFrame, language: str) -> Row:
-    """TF-IDF and a linear SVM on plain characters: authors differ in their commas, and wrote different types."""
+    """TF-IDF and a linear SVM on plain characters: authors wrote different types, with different commas."""
     characters = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True)
     vectors = _peer_vectors() if language == "en" else characters
     svm = LinearSVC().fit(vectors.fit_transform(seen["text"].map(plain)), seen["type"])

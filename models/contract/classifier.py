@@ -5,7 +5,8 @@ Out:  `margins` [n, k] in the order of `labels_`; for exclusive labels also `pro
 
 Blocks of n-grams and cues, then one linear head a label. With `sentences` a second set of heads is learned on
 single sentences and the best sentence of a text counts beside the text as a whole: a long paragraph has a
-label when one of its sentences has.
+label when one of its sentences has. With `wide` blocks a second set of heads looks at those alone, without
+cues, and the margins are added: two views err less together.
 
 Probabilities are calibrated on margins of held-out folds; `groups` keep what belongs together (a style, a
 contract) in one fold, so that they hold for wordings not yet seen.
@@ -48,13 +49,13 @@ class Classifier:
         blocks: Sequence[Block],
         cues: Mapping[str, Sequence[str]] | None = None,
         *,
-        c: float = 1.0,
-        balanced: bool = False,
+        heads: Heads | None = None,
         sentences: bool = False,
         folds: int = 0,
+        wide: Sequence[Block] = (),
     ) -> None:
-        self.blocks, self.cues, self.c, self.balanced = tuple(blocks), cues, c, balanced
-        self.sentences, self.folds = sentences, folds
+        self.blocks, self.cues, self.heads = tuple(blocks), cues, heads or Heads()
+        self.sentences, self.folds, self.wide = sentences, folds, tuple(wide)
 
     def fit(
         self,
@@ -78,8 +79,11 @@ class Classifier:
         self.heads_ = self._heads().fit(x, y)
         if self.sentences:
             self._fit_sentences(texts, listed, spans)
+        second = self._fit_wide(texts, every, y) if self.wide else None
         if self.folds:
             held = out_of_fold(self._heads(), x, y, groups, folds=self.folds)
+            if second is not None:
+                held = held + out_of_fold(self._heads(), second, y, groups, folds=self.folds)
             self.calibration_ = Softmax().fit(held, y.argmax(axis=1))
         return self
 
@@ -88,6 +92,8 @@ class Classifier:
         if not hasattr(self, "heads_"):
             raise NotFitted(self)
         whole = self.heads_.margins(self.features_.transform(texts))
+        if self.wide:
+            whole = whole + self.wide_heads_.margins(self.wide_features_.transform(texts))
         if not self.sentences:
             return whole
         pieces, owner = _pieces(texts)
@@ -102,10 +108,19 @@ class Classifier:
         return self.calibration_.predict(self.margins(texts))
 
     def _heads(self) -> Heads:
-        return Heads(self.c, balanced=self.balanced)
+        return Heads(self.heads.c, balanced=self.heads.balanced, seed=self.heads.seed)
 
     def _matrix(self, listed: Sequence[Collection[str]]) -> NDArray[np.bool_]:
         return np.array([[label in given for label in self.labels_] for given in listed], dtype=bool)
+
+    def _fit_wide(
+        self, texts: Sequence[Said], every: Sequence[Said], y: NDArray[np.bool_]
+    ) -> sparse.csr_matrix:
+        """The second heads; gives the matrix that they saw."""
+        self.wide_features_ = Blocks(self.wide).fit(texts)
+        x = self.wide_features_.transform(every)
+        self.wide_heads_ = self._heads().fit(x, y)
+        return x
 
     def _fit_sentences(
         self,

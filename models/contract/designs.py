@@ -25,6 +25,7 @@ TYPE_BLOCKS: dict[str, Blocks] = {
         Block("title", "word", 1, 1, 0.5),
     ),
 }
+WIDE_BLOCKS: dict[str, Blocks] = {"zh": (Block("plain", "char", 1, 4),), "en": ()}
 RISK_BLOCKS: dict[str, Blocks] = {
     "zh": (Block("cast", "char", 1, 4),),
     "en": (Block("cast", "word", 1, 3), Block("cast", "char_wb", 3, 5, 0.5, 3)),

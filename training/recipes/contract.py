@@ -24,7 +24,7 @@ from features.industries import CLAUSES, industry
 from features.known import Tables
 from models.contract.classifier import Classifier, dealt
 from models.contract.cues import Cues
-from models.contract.designs import RISK_BLOCKS, TYPE_BLOCKS
+from models.contract.designs import RISK_BLOCKS, TYPE_BLOCKS, WIDE_BLOCKS
 from models.contract.model import ContractModel, Reader
 from models.contract.risk import RISKS, Risk
 from models.contract.said import Said, said
@@ -45,7 +45,7 @@ class Config(RoomConfig):
     industry: str = "general"
     languages: tuple[Literal["zh", "en"], ...] = Field(default=("zh", "en"), min_length=1)
     folds: Annotated[int, Field(ge=2, le=10)] = 5
-    titled_rate: Rate = 0.5
+    titled_rate: Rate = 0.2
     neutral_rate: Rate = 0.25
     public_clauses: Annotated[int, Field(ge=0)] = 40
     seed: int = 0
@@ -78,7 +78,9 @@ def learn(clauses: pd.DataFrame, extra: pd.DataFrame, language: str, config: Con
     """One language: types from all clauses, risk from those whose risk is known."""
     every = pd.concat([clauses, extra], ignore_index=True)
     texts = titled(every, language, config)
-    types = Classifier(TYPE_BLOCKS[language], read_data(f"cues_{language}"), folds=config.folds)
+    types = Classifier(
+        TYPE_BLOCKS[language], read_data(f"cues_{language}"), folds=config.folds, wide=WIDE_BLOCKS[language]
+    )
     types.fit(texts, every["type"].tolist(), groups=every["style"].tolist())
     risks = Risk(RISK_BLOCKS[language], read_data(f"risks_{language}"), folds=config.folds)
     known = clauses["style"].tolist()
