@@ -9,7 +9,7 @@ Protocols
   taiwan                       5-fold cross-validation without sex, marriage and age
   ibm                          invoices in order of time; the first half only teaches, the rest is five folds;
                                each is told by a model of what was known on its first day; histories are point
-                               in time; `disputed` and the dates of settlement and of going paperless are not read.
+                               in time; `disputed`, settlement dates and the paperless date are not read.
                                How the bill is sent (paper, electronic) is known when it is written: a trait
   ibm_sixths                   the same with six equal blocks, of which the first only teaches
   ibm_unseen                   as ibm, and the model has seen no invoice of the dealers it is asked about

@@ -122,8 +122,8 @@ def outcomes(y: ArrayLike, rows: int) -> Array:
     if len(kinds) > 2:
         raise BadFrame(f"An outcome has two values, bad or not; found {len(kinds)}.")
     if set(kinds) <= {0, 1}:
-        return given.astype(float).to_numpy()
-    return (given == kinds[-1]).to_numpy(dtype=float)
+        return np.asarray(given, dtype=np.float64)
+    return np.asarray(given == kinds[-1], dtype=np.float64)
 
 
 def _is_number(values: "pd.Series[Any]") -> bool:

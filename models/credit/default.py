@@ -152,7 +152,9 @@ def at_risk(ledger: Ledger, cutoff: pd.Timestamp, failed: "pd.Series[Any]") -> p
         (known <= cutoff) & (known > cutoff - pd.Timedelta(days=_ALIVE_DAYS)) & (bills["amount"] > 0)
     ]
     ids = pd.Index(sorted(set(recent["dealer_id"])))
-    return pd.Index([one for one, gone in zip(ids, failed.reindex(ids) <= cutoff, strict=True) if not gone])
+    gone = failed.reindex(ids) <= cutoff
+    left: pd.Index = ids[~gone.to_numpy(dtype=bool)]
+    return left
 
 
 def _rows(ledger: Ledger, dealers: Any, moments: Any, stretch: Any) -> pd.DataFrame:

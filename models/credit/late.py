@@ -7,7 +7,8 @@ Out:  `predict`: frame with `probability` (paid later than due + grace), `expect
 Members: the mixed model of days (models.credit.lateness), the scorecard and boosted trees
 on the dealer's record, and the dealer's shrunk late rate as it is. They are weighed on forecasts of
 later invoices by members of earlier ones (`cuts`: expanding steps inside the invoices given); the same
-forecasts make the calibration and the days: invoices of like probability lend their days, late ones and those in time apart.
+forecasts make the calibration and the days: invoices of like probability lend their days, late ones
+and those in time apart.
 
 An invoice that is already some days past its due date without payment is asked for what is left: the part
 of the distribution before that day is cut off; past due + grace it is late for certain.
@@ -190,7 +191,8 @@ def _mixed(lateness: Lateness, ledger: Ledger, dealers: pd.DataFrame, bills: pd.
 
 def _age(bills: pd.DataFrame) -> Array:
     """Whole days since the due date, negative before."""
-    return (bills["moment"].dt.normalize() - bills["due_at"].dt.normalize()).dt.days.to_numpy(float)
+    days = bills["moment"].dt.normalize() - bills["due_at"].dt.normalize()
+    return np.asarray(days.dt.days, dtype=np.float64)
 
 
 def _steps(days: Array, chosen: NDArray[np.bool_], stratum: NDArray[np.intp], s: int) -> Array:

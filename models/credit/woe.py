@@ -90,10 +90,11 @@ class Woe:
         last = len(self.bins_) - 1 if self.bins_ else self._count()
         if self.worded_:
             words = pd.Series(values, dtype=object).map(_word)
-            return words.map(self.levels_).fillna(last).to_numpy(dtype=np.intp)
+            return np.asarray(words.map(self.levels_).fillna(last), dtype=np.intp)
         numbers = values.astype(float)
         place = np.searchsorted(self.edges_, numbers, "left")
-        return np.where(np.isnan(numbers), last, place).astype(np.intp)
+        place[np.isnan(numbers)] = last
+        return np.asarray(place, dtype=np.intp)
 
     @property
     def information_(self) -> float:
