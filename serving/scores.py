@@ -95,7 +95,7 @@ class Scores:
     @cached_property
     def book(self) -> Any:
         """What screens orders, made once for all calls."""
-        return self.model.book(self.tables, self.moment, dict(self.others))
+        return self.model.book(in_hand(self.tables, self.moment), self.moment, dict(self.others))
 
     @cached_property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
@@ -122,6 +122,17 @@ def last_known(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
     seen = [column[column <= now].max() for column in moments]
     told = [moment for moment in seen if pd.notna(moment)]
     return max(told, default=now)
+
+
+def in_hand(tables: Tables, moment: pd.Timestamp) -> Tables:
+    """Tables to score at a moment: at the last one of the data, what people decided since is known too.
+
+    A verdict is given when somebody looks, days after the last fact; a look back leaves it out.
+    """
+    if "verdicts" not in tables or moment < last_known(tables, pd.Timestamp.max):
+        return tables
+    given = tables["verdicts"]["known_at"]
+    return {**tables, "verdicts": tables["verdicts"].assign(known_at=given.where(given <= moment, moment))}
 
 
 def score_rooms(
@@ -175,7 +186,7 @@ def _scored(room: str, models: Mapping[str, Model], data: Data, seen: Frames) ->
         card=one.card,
         trained_at=one.trained_at,
         data=data,
-        frames=one.model.score(data.tables, data.moment, dict(others)),
+        frames=one.model.score(in_hand(data.tables, data.moment), data.moment, dict(others)),
         others=others,
         models={name: model.version for name, model in models.items() if name in asked},
     )

@@ -80,8 +80,8 @@ def alerts(candidates: pd.DataFrame, scene: Scene, policy: Policy) -> pd.DataFra
         amount=named["amount"].round(2),
         minutes=[scene.rules.minutes[t] for t in named["type"]],
     )
-    out["level"] = levels(_in_channel_currency(out, scene), out["probability"].to_numpy(float), scene.rules)
     out = out.join(_states(out, judged, scene.rules))
+    out["level"] = _graded(out, scene)
     rows = records(out)
     out["evidence"] = objects([_EVIDENCE[row["kind"]](scene, row) for row in rows], out.index)
     out["suggestions"] = objects([policy.suggestions(row["type"], row["level"]) for row in rows], out.index)
@@ -89,7 +89,8 @@ def alerts(candidates: pd.DataFrame, scene: Scene, policy: Policy) -> pd.DataFra
 
 
 def restated(raised: pd.DataFrame, verdicts: pd.DataFrame | None, rules: Rules) -> pd.DataFrame:
-    """The alerts with the states that later verdicts give them; ranks and budget follow."""
+    """The alerts with the states that later verdicts give them; ranks and budget follow, levels with the
+    next scoring."""
     if raised.empty:
         return raised
     states = _states(raised, cases(verdicts), rules)
@@ -144,10 +145,18 @@ def _state(case: Case | None, trail: Any, rules: Rules) -> dict[str, Any]:
     }
 
 
-def _in_channel_currency(out: pd.DataFrame, scene: Scene) -> Array:
+def _graded(out: pd.DataFrame, scene: Scene) -> list[str]:
+    """Levels; what a person confirmed is certain, whatever the detector believed."""
+    sure = (out["status"] == "confirmed").to_numpy()
+    probability = np.where(sure, 1.0, out["probability"].to_numpy(float))
+    loss = np.where(sure, out["amount"].to_numpy(float), out["expected_loss_amount"].to_numpy(float))
+    return levels(loss * _to_channel_currency(out, scene), probability, scene.rules)
+
+
+def _to_channel_currency(out: pd.DataFrame, scene: Scene) -> Array:
     own = scene.ledger.currency
     rates = {str(code): _rate(scene, str(code), own) for code in out["currency"].unique()}
-    return out["expected_loss_amount"].to_numpy(float) * out["currency"].map(rates).to_numpy(float)
+    return np.asarray(out["currency"].map(rates).to_numpy(float))
 
 
 def _rate(scene: Scene, code: str, own: str) -> float:
