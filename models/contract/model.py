@@ -37,7 +37,7 @@ from models.errors import ModelError, NotFitted
 
 Array = NDArray[np.float64]
 Span = tuple[int, int]
-MOST_CHARACTERS = 500_000  # some 300 printed pages
+MOST_CHARACTERS = 200_000  # some 120 printed pages, read in seconds
 _UNREAD = 0.2  # at most this is believed of a clause in a language that was not learned
 _LEAST_SENTENCES = 2
 _LEAST_PROBABILITY = 0.01  # of a type of a sentence, so that one sentence cannot outweigh a paragraph
@@ -142,9 +142,10 @@ class ContractModel:
         for text in texts:
             _check(text)
         cut = [self._parted(text, units(text)) for text in texts]
-        first = iter(self._judged([unit for found in cut for unit in found])[1])
-        whole = [joined(t, found, [next(first) for _ in found]) for t, found in zip(texts, cut, strict=True)]
-        _, types, p, q = self._judged([unit for found in whole for unit in found])
+        first = self._judged([unit for found in cut for unit in found])
+        kinds = iter(first[1])
+        whole = [joined(t, found, [next(kinds) for _ in found]) for t, found in zip(texts, cut, strict=True)]
+        types, p, q = self._again([unit for found in whole for unit in found], first)
         at = 0
         for text, found in zip(texts, whole, strict=True):
             part = slice(at, at + len(found))
@@ -206,6 +207,18 @@ class ContractModel:
                 q[rows] = reader.risks.probabilities(words, kinds)
         _form_blocks(found, p, q)
         return list(found), [CLAUSES[k] for k in p.argmax(axis=1)], p, q
+
+    def _again(
+        self, found: Sequence[Unit], first: tuple[list[Unit], list[str], Array, Array]
+    ) -> tuple[list[str], Array, Array]:
+        """What was judged before, and a judgement of the units that are new."""
+        place = {id(unit): i for i, unit in enumerate(first[0])}
+        before = [place.get(id(unit), -1) for unit in found]
+        p, q = first[2][before], first[3][before]
+        new = [i for i, at in enumerate(before) if at < 0]
+        if new:
+            _, _, p[new], q[new] = self._judged([found[i] for i in new])
+        return [CLAUSES[k] for k in p.argmax(axis=1)], p, q
 
     def _reads(self, unit: Unit) -> str:
         """Which reader a unit goes to; "" when its language was not learned."""
