@@ -12,7 +12,7 @@ Source: alert deduplication by fingerprint, as in Prometheus Alertmanager.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,7 @@ def alerts(candidates: pd.DataFrame, scene: Scene, policy: Policy) -> pd.DataFra
         expected_loss_amount=(named["probability"] * named["amount"]).round(2),
         amount=named["amount"].round(2),
         minutes=[scene.rules.minutes[t] for t in named["type"]],
+        trail=objects([_trail(parts) for parts in named["trail"]], named.index),
     )
     out = out.join(_states(out, judged, scene.rules))
     out["level"] = _graded(out, scene)
@@ -122,6 +123,11 @@ def _states(out: pd.DataFrame, judged: Mapping[str, Case], rules: Rules) -> pd.D
         for name, trail in zip(out["alert_id"], out["trail"], strict=True)
     ]
     return pd.DataFrame(rows, index=out.index)
+
+
+def _trail(parts: Sequence[tuple[pd.Timestamp, float]]) -> list[dict[str, Any]]:
+    """When the amount arose, as files can hold it."""
+    return [{"period": period, "amount": round(float(amount), 4)} for period, amount in parts]
 
 
 def _state(case: Case | None, trail: Any, rules: Rules) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-Trail = list[tuple[pd.Timestamp, float]]
+Trail = list[dict[str, Any]]  # period, amount
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,15 @@ def reopened(case: Case, trail: Trail, *, rate: float) -> bool:
     >>> day = pd.Timestamp("2025-03-15")
     >>> case = Case("dismissed", "li", "", day, [])
     >>> months = pd.date_range("2025-01-01", periods=5, freq="MS")
-    >>> reopened(case, [(month, 10.0) for month in months[:3]], rate=0.5)
-    False
-    >>> reopened(case, [(month, 10.0) for month in months], rate=0.5)
-    True
+    >>> trail = [{"period": month, "amount": 10.0} for month in months]
+    >>> reopened(case, trail[:3], rate=0.5), reopened(case, trail, rate=0.5)
+    (False, True)
     """
     if case.status != "dismissed":
         return False
-    before = sum(amount for period, amount in trail if period <= case.decided_at)
-    after = sum(amount for period, amount in trail if period > case.decided_at)
-    return after > 0 and after > rate * before
+    before = sum(part["amount"] for part in trail if part["period"] <= case.decided_at)
+    after = sum(part["amount"] for part in trail if part["period"] > case.decided_at)
+    return bool(after > 0 and after > rate * before)
 
 
 def _case(rows: pd.DataFrame) -> Case:

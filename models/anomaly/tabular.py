@@ -29,8 +29,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.ensemble import IsolationForest  # type: ignore[import-untyped]
-from sklearn.neighbors import NearestNeighbors  # type: ignore[import-untyped]
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
 
 from models.errors import ModelError, NotFitted
 

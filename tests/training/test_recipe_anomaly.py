@@ -16,6 +16,21 @@ MOMENT = pd.Timestamp("2025-12-01")
 QUICK = Config(learned_worlds=2, judged_worlds=1, diversion_worlds=0)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def worlds_are_drawn_once():
+    """The simulated channels are the same in every fit: they are looked at once."""
+    draw, seen = anomaly.observed, {}
+
+    def observed(seeds, config):
+        if tuple(seeds) not in seen:
+            seen[tuple(seeds)] = draw(seeds, config)
+        return seen[tuple(seeds)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(anomaly, "observed", observed)
+        yield
+
+
 @pytest.fixture(scope="module")
 def tables():
     return simulate(World(dealers=16, survey_share=0.5, breach_share=0.5, contract_share=0.0, seed=21)).tables

@@ -95,7 +95,8 @@ def test_the_last_verdict_is_the_status_and_the_history_stays():
 
 @pytest.mark.parametrize(("after", "again"), [(0.0, False), (4.9, False), (5.1, True)])
 def test_a_dismissed_alert_opens_only_when_the_evidence_grew_materially(after, again):
-    trail = [(pd.Timestamp("2025-05-01"), 10.0), (pd.Timestamp("2025-07-01"), after)]
+    periods = pd.to_datetime(["2025-05-01", "2025-07-01"])
+    trail = [{"period": p, "amount": a} for p, a in zip(periods, (10.0, after), strict=True)]
     case = Case("dismissed", "li", "", DAY, [])
     assert reopened(case, trail, rate=0.5) is again
     assert reopened(replace(case, status="confirmed"), trail, rate=0.5) is False
@@ -110,6 +111,13 @@ def test_states_follow_verdicts_without_scoring_again(raised):
     assert found.loc[name, "rank"] == len(raised)
     assert not found.loc[name, "in_budget"]
     assert (found["status"] == "open").sum() == len(raised) - 1
+
+
+def test_alerts_are_written_to_a_file_and_read_again(raised, tmp_path):
+    raised.to_parquet(tmp_path / "alerts.parquet")
+    again = pd.read_parquet(tmp_path / "alerts.parquet")
+    assert again["alert_id"].tolist() == raised["alert_id"].tolist()
+    assert [list(e) for e in again["evidence"]] == raised["evidence"].tolist()
 
 
 def test_a_verdict_in_the_tables_is_seen_from_its_moment_on_only(model, channel, raised):
