@@ -56,7 +56,7 @@ def evidence(scene: Scene, row: Mapping[str, Any]) -> list[Evidence]:
             f"{one['due_at']:%Y-%m-%d}",
             one["amount"],
             one["amount"] - one["open_amount"],
-            f"Invoice {one['invoice_id']}, {one['overdue_days']} days past the day shown; expected: paid so far.",
+            f"Invoice {one['invoice_id']}, {one['overdue_days']} days past due; expected: paid so far.",
         )
         for one in mine.to_dict("records")
     ]
