@@ -220,10 +220,13 @@ def benchmark(
         Path | None, typer.Option(help="credit, anomaly: your own CSV or Parquet instead.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Its column of outcomes, 0 or 1.")] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="credit: its column of dates or periods, to judge in order of time.")
+    ] = None,
 ) -> None:
     """Measure the room on public data, beside simple methods and peers; JSON in benchmarks/results."""
     _open(room)
-    given = {"--data": data, "--file": file, "--label": label}
+    given = {"--data": data, "--file": file, "--label": label, "--time-column": time_column}
     chosen = [word for option, value in given.items() if value for word in (option, str(value))]
     script = PROJECT / "benchmarks" / f"{room}.py"
     raise typer.Exit(subprocess.run([sys.executable, str(script), *chosen], check=False).returncode)  # noqa: S603

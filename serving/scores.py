@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from features.errors import ChannelError
 from features.known import Tables
 from serving.outlook import outlook
 
@@ -143,9 +144,10 @@ def score_rooms(
     Where demand has a model, its forecast comes first.
     """
     seen, made = _forecast(models, data), dict[str, Scores]()
+    before = _in_force(models, data)
     for room in [name for name in STEPS if name in models]:
         told(room)
-        made[room] = _scored(room, models, data, seen)
+        made[room] = _scored(room, models, data, seen | before if room == "credit" else seen)
         for name, frame in _TOLD.get(room, {}).items():
             seen[frame] = made[room].frames[name]
     return made
@@ -174,10 +176,20 @@ def _forecast(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame
     return {} if expected is None else {"forecast": expected}
 
 
+def _in_force(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame]:
+    """What credit would have said a month before: its limits are the ones that steps are counted from."""
+    if "credit" not in models:
+        return {}
+    before = data.moment - pd.DateOffset(months=1)
+    try:
+        return {"credit": models["credit"].model.score(data.tables, before, {})["dealers"]}
+    except ChannelError:  # nothing was on record then
+        return {}
+
+
 def _scored(room: str, models: Mapping[str, Model], data: Data, seen: Frames) -> Scores:
     one, asked = models[room], needed(room)
-    told = (_TOLD.get(other, {}).values() for other in asked if other != room)
-    heard = {"forecast"}.union(*told)
+    heard = {"forecast"}.union(*(_TOLD.get(other, {}).values() for other in asked))
     others = {name: frame for name, frame in seen.items() if name in heard}
     return Scores(
         name=room,

@@ -116,7 +116,7 @@ FIELDS = frozenset(f for m in (Request, Placed, OrderLine) for f in m.model_fiel
 
 def answer(request: Request, scores: Scores) -> Response:
     """Every order held against the book of the snapshot."""
-    book = scores.model.book(scores.tables, scores.moment, dict(scores.others))
+    book = scores.book
     orders: Orders = scores.model.orders
     screened = [_screened(one, i, orders, book) for i, one in enumerate(request.orders)]
     used = ModelUsed(name=scores.name, version=scores.version)

@@ -35,8 +35,10 @@ def test_every_cell_runs_without_a_warning(run):
     assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
 
 
-def test_it_leaves_a_registered_version_and_a_decision_in_its_home(run):
-    _, home = run
+def test_the_first_one_leaves_a_registered_version_and_a_decision_in_its_home(run):
+    notebook, home = run
+    if not any("demand.fit" in cell.source or "train_demand" in cell.source for cell in notebook.cells):
+        pytest.skip("this notebook fits a scoring room in memory: it releases nothing")
     decisions = (home / "mlruns" / "releases.jsonl").read_text(encoding="utf-8")
     assert decisions.count('"room": "demand"') == 1
     assert (home / "warehouse" / "sell_in").is_dir()
@@ -44,5 +46,5 @@ def test_it_leaves_a_registered_version_and_a_decision_in_its_home(run):
 
 def test_it_draws_and_names_no_folder_of_the_machine(run):
     notebook, home = run
-    assert sum("image/png" in output.get("data", {}) for output in outputs(notebook)) >= 4
+    assert sum("image/png" in output.get("data", {}) for output in outputs(notebook)) >= 2
     assert str(home) not in nbformat.writes(notebook)
