@@ -432,10 +432,10 @@ def _doing(title: str, *, quiet: bool) -> "Iterator[Callable[[str], None]]":
 def _scorecard(table: "pd.DataFrame") -> Table:
     """Measures of a scoring room's evidence, the model first in each task."""
     shown = Table(title="Held out")
-    for name in ("task", "method", "rows", "rate", "AUC", "AP", "KS", "Brier", "ECE"):
+    for name in ("task", "method", "rows", "rate", "AUC", "AP", "ECE"):
         shown.add_column(name, no_wrap=True, overflow="fold")
     for row in table.to_dict("records"):
-        numbers = [f"{row[c]:.3f}" if row[c] == row[c] else "" for c in ("auc", "ap", "ks", "brier", "ece")]
+        numbers = [f"{row[c]:.3f}" if row[c] == row[c] else "" for c in ("auc", "ap", "ece")]
         shown.add_row(str(row["task"]), str(row["method"]), f"{row['n']:,}", f"{row['rate']:.1%}", *numbers)
     return shown
 
