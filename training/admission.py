@@ -20,6 +20,7 @@ True
 False
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ KEYS = ["task", "subject", "cutoff"]
 _SURE = (0.025, 0.975)
 _LEAST_PROBABILITY = 1e-6
 _AUC_DRAWS = 200
+_ECE_DRAWS = 100
 Array = NDArray[np.float64]
 
 
@@ -115,9 +117,15 @@ def _rank(part: pd.DataFrame, rules: ScoreRules) -> _Rank:
         auc=ours,
         better=all(low > 0 for low, _ in gaps.values()),
         worse=bool(ahead),
-        said=f"AUC {ours:.3f} (beside it: {shown or 'nothing'})"
-        + (f"; surely behind {', '.join(ahead)}." if ahead else "."),
+        said=f"AUC {ours:.3f} (beside it: {shown or 'nothing'}): {_standing(gaps, ahead)}.",
     )
+
+
+def _standing(gaps: Mapping[str, tuple[float, float]], ahead: list[str]) -> str:
+    if ahead:
+        return f"surely behind {', '.join(ahead)}"
+    near = [method for method, (low, _) in gaps.items() if low <= 0]
+    return f"not surely better than {', '.join(near)}" if near else "surely better"
 
 
 def _auc_interval(part: pd.DataFrame, column: str, resamples: int) -> tuple[float, float]:
@@ -155,16 +163,17 @@ def _calibrated(evidence: pd.DataFrame, judged: list[str], rules: ScoreRules) ->
         part = evidence[(evidence["task"] == task) & evidence["y"].notna()]
         error, allowed = scoring.ece(part["y"], part["probability"]), _allowed_ece(part, rules)
         fine &= bool(error <= allowed)
-        told.append(f"{task}: calibration error {error:.3f}; allowed {allowed:.3f}.")
+        word = "" if error <= allowed else ", too far off"
+        told.append(f"{task}: calibration error {error:.3f}, allowed {allowed:.3f}{word}.")
     return fine, told
 
 
 def _allowed_ece(part: pd.DataFrame, rules: ScoreRules) -> float:
-    """The rule, or what a perfectly calibrated score of as many rows shows in 9 of 10 samples."""
+    """The rule, or what a perfectly calibrated score of as many rows stays under in 99 of 100 samples."""
     p = part["probability"].to_numpy(float)
     rng = np.random.default_rng(0)
-    drawn = [scoring.ece((rng.random(len(p)) < p).astype(float), p) for _ in range(40)]
-    return max(rules.most_ece, float(np.quantile(drawn, 0.9)))
+    drawn = [scoring.ece((rng.random(len(p)) < p).astype(float), p) for _ in range(_ECE_DRAWS)]
+    return max(rules.most_ece, float(np.quantile(drawn, 0.99)))
 
 
 def _loss(y: "pd.Series[float]", p: "pd.Series[float]") -> Array:
