@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 
 MONTHS, LATELY_MONTHS = 12, 4
 GRACE_DAYS = 5
+TOLERANCE_RATE = 0.03  # of an invoice: bank fees and rounding; so little left counts as paid
 OLD_DAYS = 365.0  # late, where nothing fell due in the window and older money is still open
 COLUMNS = ["due_amount", "late_days", "late_days_lately", "late_rate", "overdue_rate", "open_amount"]
 _DAY_NS = 86_400e9
@@ -54,7 +55,7 @@ def punctuality(
     share = np.minimum(1.0, np.divide(amount, paid, out=np.ones(len(paid)), where=paid > 0))  # overpaid
     came = parts["amount"].to_numpy() * share[parts["row"]]
     days = np.maximum(_days(parts["paid_at"].to_numpy("datetime64[ns]") - due[parts["row"]]), 0.0)
-    left = np.maximum(amount - paid, 0.0)
+    left = np.where(amount - paid > TOLERANCE_RATE * amount, amount - paid, 0.0)
     age_days = _days(np.datetime64(moment, "ns") - due)
     waiting = np.maximum(age_days, 0.0)
     late = _summed(parts["row"], came * days, amount) + left * waiting

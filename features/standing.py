@@ -52,7 +52,8 @@ Ints = NDArray[np.intp]
 
 MONTHS = 60
 USED = (
-    *("dealers", "fx_rates", "invoices", "outlets", "payments", "returns", "sell_in", "sell_out", "stock"),
+    *("dealers", "fx_rates", "invoices", "outlets", "payments", "products", "returns"),
+    *("sell_in", "sell_out", "stock"),
 )
 _LAYERS = (
     "sales",
