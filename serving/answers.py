@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, health, orders
+from serving.rooms import contract, credit, growth, health, orders
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
+GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
 
 
@@ -53,6 +54,26 @@ ANSWERS: dict[str, Answerer] = {
         fields=health.FIELDS,
         example=health.EXAMPLE,
         answer=health.answer,
+    ),
+    GROWTH: Answerer(
+        room="growth",
+        operation="growth",
+        summary="Each dealer's tier, the way to the next, and the support that helps most",
+        request=growth.Request,
+        response=growth.Response,
+        fields=growth.FIELDS,
+        example=growth.EXAMPLE,
+        answer=growth.answer,
+    ),
+    ADMISSION: Answerer(
+        room="growth",
+        operation="admission",
+        summary="Whether to admit a new dealer, from what is known of it",
+        request=growth.AdmissionRequest,
+        response=growth.AdmissionResponse,
+        fields=growth.FIELDS,
+        example=growth.ADMISSION_EXAMPLE,
+        answer=growth.admit,
     ),
     CREDIT: Answerer(
         room="credit",

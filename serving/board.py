@@ -3,10 +3,11 @@
 Errors: serving.errors.NotReady (a room without a champion).
 """
 
+import logging
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,15 +21,23 @@ if TYPE_CHECKING:
     from features.lake import Lake
     from models.registry import Registry
 
+log = logging.getLogger("qudao.board")
+
 
 @dataclass(frozen=True)
 class Board:
-    """Room -> its scores."""
+    """Room -> its scores, and of those that could not score, why."""
 
     scores: Mapping[str, Scores]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def need(self, room: str) -> Scores:
         """The scores of a room."""
+        if room in self.failed:
+            raise NotReady(
+                f"The model of the room {room} could not score the data of now ({self.failed[room]}).",
+                next_step=f"Train it again with `qudao train {room}` and release it; the log says more.",
+            )
         if room not in self.scores:
             raise NotReady(
                 f"The room {room} has no champion.",
@@ -38,7 +47,8 @@ class Board:
 
     def __str__(self) -> str:
         rooms = ", ".join(f"{name} {one.version}" for name, one in self.scores.items())
-        return f"scores of {rooms or 'no room'}"
+        broken = f"; without {', '.join(self.failed)}" if self.failed else ""
+        return f"scores of {rooms or 'no room'}{broken}"
 
 
 class BoardSource:
@@ -74,7 +84,8 @@ class BoardSource:
         stored, version = self.lake.versions(), self.lake.version()
         tables = self.lake.history(stored)
         moment = last_known(tables, pd.Timestamp.now("UTC").tz_localize(None))
-        return Board(score_rooms(models, Data(tables=tables, moment=moment, version=version, stored=stored)))
+        data, failed = Data(tables=tables, moment=moment, version=version, stored=stored), dict[str, str]()
+        return Board(score_rooms(models, data, failed=partial(_note, failed)), failed)
 
     def _champion(self, room: str) -> str | None:
         from models.registry import NoChampion
@@ -93,3 +104,9 @@ class BoardSource:
             card=loaded.card,
             trained_at=written(made[loaded.version]),
         )
+
+
+def _note(failed: dict[str, str], room: str, error: Exception) -> None:
+    """Told by its class alone: a message may hold rows."""
+    failed[room] = type(error).__name__
+    log.exception("The room %s could not score", room, exc_info=error)

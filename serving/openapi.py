@@ -98,14 +98,14 @@ def _alerts() -> Json:
 
 
 def _verdict() -> Json:
-    content = {"schema": {"$ref": f"{_REF}AlertsVerdictRequest"}, "example": dict(anomaly.EXAMPLE)}
+    content = {"schema": {"$ref": f"{_REF}VerdictRequest"}, "example": dict(anomaly.EXAMPLE)}
     place = {"name": "alert_id", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "operationId": "verdict",
         "summary": "What a person decided about an alert",
         "parameters": [place],
         "requestBody": {"required": True, "content": {"application/json": content}},
-        "responses": _responses("AlertsVerdictResponse", "The alert with its new status.", _ANY_CALL),
+        "responses": _responses("VerdictResponse", "The alert with its new status.", _ANY_CALL),
     }
 
 
@@ -117,7 +117,8 @@ def _named(model: type[BaseModel], prefix: str, mode: Literal["validation", "ser
     """The schemas of a model and all in it; a prefix keeps rooms apart."""
     own = model.model_json_schema(mode=mode, ref_template=f"{_REF}{prefix}{{model}}")
     parts = own.pop("$defs", {})
-    return {f"{prefix}{name}": part for name, part in {model.__name__: own, **parts}.items()}
+    kind = "Request" if mode == "validation" else "Response"
+    return {f"{prefix}{kind}": own} | {f"{prefix}{name}": part for name, part in parts.items()}
 
 
 def _body() -> Json:
@@ -156,7 +157,7 @@ def _schemas() -> Json:
         schemas |= _named(one.request, _prefix(one), "validation")
         schemas |= _named(one.response, _prefix(one), "serialization")
     schemas |= _named(anomaly.Response, "Alerts", "serialization")
-    schemas |= _named(anomaly.VerdictRequest, "Alerts", "validation")
-    schemas |= _named(anomaly.VerdictResponse, "Alerts", "serialization")
+    schemas |= _named(anomaly.VerdictRequest, "Verdict", "validation")
+    schemas |= _named(anomaly.VerdictResponse, "Verdict", "serialization")
     first = [name for name in _FIRST if name in schemas]
     return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from features.errors import ChannelError
 from features.known import Tables
 from serving.outlook import outlook
 
@@ -137,17 +136,28 @@ def in_hand(tables: Tables, moment: pd.Timestamp) -> Tables:
 
 
 def score_rooms(
-    models: Mapping[str, Model], data: Data, *, told: Callable[[str], None] = lambda room: None
+    models: Mapping[str, Model],
+    data: Data,
+    *,
+    told: Callable[[str], None] = lambda room: None,
+    failed: Callable[[str, Exception], None] | None = None,
 ) -> dict[str, Scores]:
     """Every room that has a model, each with what the others said before it.
 
-    Where demand has a model, its forecast comes first.
+    Where demand has a model, its forecast comes first. With `failed`, a room that cannot answer is
+    left out and told, and the others do without it; else its error is raised.
     """
     seen, made = _forecast(models, data), dict[str, Scores]()
     before = _in_force(models, data)
     for room in [name for name in STEPS if name in models]:
         told(room)
-        made[room] = _scored(room, models, data, seen | before if room == "credit" else seen)
+        try:
+            made[room] = _scored(room, models, data, seen | before if room == "credit" else seen)
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(room, error)
+            continue
         for name, frame in _TOLD.get(room, {}).items():
             seen[frame] = made[room].frames[name]
     return made
@@ -183,7 +193,7 @@ def _in_force(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame
     before = data.moment - pd.DateOffset(months=1)
     try:
         return {"credit": models["credit"].model.score(data.tables, before, {})["dealers"]}
-    except ChannelError:  # nothing was on record then
+    except Exception:  # nothing was on record then; what is wrong with the model is told when it scores
         return {}
 
 

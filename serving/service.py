@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ANSWERS, CONTRACTS, CREDIT, HEALTH, ORDERS
+from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -68,6 +68,16 @@ class Endpoints:
     def health(self, body: Body, /) -> Response:
         """How well each dealer is doing, and which way."""
         return self._scored(HEALTH, body)
+
+    @bentoml.api(route=GROWTH, input_spec=Body, output_spec=ANSWERS[GROWTH].response)  # type: ignore[untyped-decorator]
+    def growth(self, body: Body, /) -> Response:
+        """Each dealer's tier, the way to the next, and the support that helps most."""
+        return self._scored(GROWTH, body)
+
+    @bentoml.api(route=ADMISSION, input_spec=Body, output_spec=ANSWERS[ADMISSION].response)  # type: ignore[untyped-decorator]
+    def admission(self, body: Body, /) -> Response:
+        """Whether to admit a new dealer, from what is known of it."""
+        return self._scored(ADMISSION, body)
 
     @bentoml.api(route=CREDIT, input_spec=Body, output_spec=ANSWERS[CREDIT].response)  # type: ignore[untyped-decorator]
     def credit(self, body: Body, /) -> Response:

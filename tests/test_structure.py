@@ -76,7 +76,7 @@ def test_a_room_is_found_at_every_place(room):
 @pytest.mark.parametrize("place", ROOM_ONLY)
 def test_no_place_holds_a_room_without_a_model(place):
     found = [re.fullmatch(ROOM_ONLY[place], path.name) for path in ROOT.glob(place)]
-    assert [match and match[1] for match in found] == ROOMS
+    assert sorted(match[1] if match else "?" for match in found) == ROOMS
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
