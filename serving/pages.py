@@ -94,10 +94,10 @@ def card(snapshot: Snapshot) -> ModelCard:
 
 async def _models(request: Request) -> Response:
     demand, board = request.app.state.shelf.current, request.app.state.board.current
-    if demand is None and board is None:
+    if demand is None and not (board and board.scores):
         return NotReady("No model is loaded.", headers={"Retry-After": "5"}).response()
     models = [card(demand)] if demand is not None else []
-    scorers = [scorer(one) for one in board.scores.values()] if board is not None else []
+    scorers = [scorer(one) for one in board.scores.values()] if board else []
     return JSONResponse(ModelList(models=models, scorers=scorers).model_dump())
 
 

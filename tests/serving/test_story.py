@@ -4,6 +4,14 @@ A dealer diverts, another stops paying. Alerts rise with the right pair and in t
 confirms one, the credit limit falls, and every decision can be taken again.
 """
 
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +23,10 @@ from features.simulator import simulate, story_world
 from models.registry import Registry
 from serving.answers import ANSWERS
 from serving.decisions import Decisions
+from serving.launch import environment
 from serving.score_batch import Wanted, score_room
 from serving.security.audit import Audit
+from serving.security.keys import Keyring
 from serving.settings import Settings
 from training.recipes import anomaly
 from training.scorers import load, train_scores
@@ -25,6 +35,10 @@ SELLER, RECEIVER, GOODS = "D013", "D019", "S006"  # from May 2025 on
 BROKE = "D030"  # pays nothing from 5 September 2025 on
 EARLY, LATE = pd.Timestamp("2025-07-05"), pd.Timestamp("2026-01-01")
 SMALL = {"anomaly": anomaly.Config(learned_worlds=2, judged_worlds=1, diversion_worlds=4)}
+ROOT = Path(__file__).parents[2]
+CALLS = re.findall(
+    r"```sh\n(.*?)```", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), flags=re.DOTALL
+)
 ALERTS, CREDIT, ORDERS = "/v1/alerts", "/v1/dealers/credit", "/v1/risk/orders"
 
 
@@ -35,11 +49,11 @@ def channel():
 
 @pytest.fixture(scope="module")
 def home(channel, tmp_path_factory):
-    """A home with four released rooms, trained on what was known in July."""
+    """A home with five released rooms, trained on what was known in July."""
     folder = tmp_path_factory.mktemp("story")
     lake, registry = Lake(folder / "warehouse"), Registry(root=folder)
     lake.merge(known(channel.tables, EARLY), source="first half")
-    for room in ("health", "credit", "anomaly", "contract"):
+    for room in ("health", "growth", "credit", "anomaly", "contract"):
         config = SMALL.get(room) or load(room).Config()
         version = train_scores(room, lake, registry, config, moment=EARLY).version
         registry.promote(room, version)
@@ -76,6 +90,15 @@ def told(planner, home, channel):
     data = said["limit before"]["data_version"]
     wait(lambda: credit(planner, SELLER)["data_version"] != data, seconds=180)
     return said | {"limit after": credit(planner, SELLER, BROKE)}
+
+
+def command(home, *words):
+    """What the command line says in this home."""
+    env = environment(Settings(home=home), os.environ) | {"QUDAO_HOME": str(home), "COLUMNS": "200"}
+    line = [sys.executable, "-m", "qudao", *map(str, words)]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def alerts(client):
@@ -152,6 +175,22 @@ def test_every_decision_replays_to_the_same_answer(told, home):
         assert limit(replayed.answer, SELLER) == limit(told[step], SELLER)
 
 
+def test_the_command_line_replays_a_decision(told, home):
+    said = command(home, "replay", told["limit before"]["request_id"], "--quiet")
+    assert "the same answer" in said
+
+
+def test_the_command_line_reads_contracts_and_loses_no_line(home, tmp_path):
+    texts, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    texts.write_text(
+        '{"id": "1", "text": "乙方不得跨区销售，违者扣除保证金。"}\nnot json\n', encoding="utf-8"
+    )
+    command(home, "contract", "review", texts, "--out", out, "--quiet")
+    first, second = (json.loads(line) for line in out.read_text(encoding="utf-8").splitlines())
+    assert [clause["type"] for clause in first["clauses"]] == ["diversion_ban"]
+    assert second["error"]
+
+
 def test_the_audit_names_who_asked_and_which_model_answered(told, home):
     lines = list(Audit(home / "private" / "audit.jsonl").read())
     verdict = next(line for line in lines if line["path"] == f"{ALERTS}/{{alert_id}}/verdict")
@@ -221,6 +260,17 @@ def test_a_contract_is_read_with_places_that_are_in_the_text(planner):
     assert all(text[clause["start"] : clause["end"]] == clause["text"] for clause in answer["clauses"])
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("call", CALLS)
+def test_the_calls_in_the_guide_work(service, call):
+    key = Keyring(service.settings.keys_folder).create_key("guide", "planner")
+    env = {"PATH": os.environ["PATH"], "QUDAO": service.url, "QUDAO_KEY": key}
+    done = subprocess.run(
+        ["bash", "-c", f"{call.strip()} -w '\n%{{http_code}}'"], env=env, capture_output=True, text=True
+    )
+    assert done.stdout.endswith("200"), done.stdout + done.stderr
+
+
 def test_the_models_that_answer_are_listed(planner):
     listed = planner.get("/v1/models").json()
-    assert {"health", "credit", "anomaly", "contract"} == {one["name"] for one in listed["scorers"]}
+    assert {"health", "growth", "credit", "anomaly", "contract"} == {one["name"] for one in listed["scorers"]}
