@@ -55,15 +55,17 @@ def with_flow(tables, dealer, to, months):
 def test_a_lasting_flow_is_usual_and_a_sudden_one_is_not():
     world = World(dealers=30, diversion_share=0.0, scan_coverage_share=0.03, months=24, late_share=0.0)
     tables = simulate(world).tables
-    dealers = tables["dealers"].set_index("dealer_id")["territory_id"]
+    old = tables["dealers"][tables["dealers"]["joined_at"] < "2023-12-31"]
+    dealers = old.set_index("dealer_id")["territory_id"]
     one, other = (dealers.index[dealers == home][0] for home in ("T001", "T002"))
     months = pd.date_range("2024-01-01", periods=24, freq="MS", unit="us")
     goods = Shipments.of(with_flow(with_flow(tables, one, "T003", months), other, "T003", months[10:13]))
     found = Flows.of(goods)
     found_at = [goods.dealer_ids[goods.dealer[found.row]] == d for d in (one, other)]
     at = goods.territory_ids[found.to] == "T003"
-    usual, sudden = (deviance(found.count, found.expected)[at & mine, 10:13].mean() for mine in found_at)
-    assert sudden > usual + 0.5
+    rows = [at & mine for mine in found_at]
+    usual, sudden = (found.count[r, 10:13].sum() / found.expected[r, 10:13].sum() for r in rows)
+    assert usual < 3 < 4 < sudden
 
 
 def test_the_receiver_is_the_series_that_fell_the_most():
