@@ -48,6 +48,7 @@ WINDOWS_DAYS = (90, 180, 365)
 RECENT = (1, 3, 6)  # invoices
 HALF_LIFE_DAYS = 120
 AGES_DAYS = (0, 15, 30, 60, 90)
+DEFAULT_DAYS = (*AGES_DAYS, 120, 150, 180)  # where a trade may say that default begins
 _PAID_RATE = 0.99  # of an invoice: the rest is bank fees and rounding
 _DAY = 86_400
 
@@ -118,9 +119,10 @@ class Ledger:
     ) -> "pd.Series[Any]":
         """When each dealer first went into default, up to the moment; NaT: never. By dealer_id.
 
-        Default: more than `material_rate` of its usual invoice has been unpaid for more than so many days.
+        Default: more than `material_rate` of its usual invoice has been unpaid for more than so many days
+        (the next lower of DEFAULT_DAYS).
         """
-        age = max(d for d in AGES_DAYS if d <= days)
+        age = max(d for d in DEFAULT_DAYS if d <= days)
         late = self.events[f"overdue_{age}d"]
         usual = self.invoices[self.invoices["amount"] > 0].groupby("dealer_id")["amount"].mean()
         least = material_rate * usual.reindex(self.dealer_ids).to_numpy(float)
@@ -306,7 +308,7 @@ def _events(bills: pd.DataFrame, paid: pd.DataFrame, dealer_ids: pd.Index, origi
         "all_settled_faded": Events.of(np.zeros_like(own[done]), bought["settled_known_at"][done], faded, 1),
         "paid": Events.of(paid["code"].to_numpy(), paid["booked_at"], [paid["applied"]], count),
         "open": _balance(bills, paid, bills["known_at"], paid["booked_at"], dealer_ids),
-    } | {f"overdue_{days}d": _overdue(bought, paid, days, dealer_ids) for days in AGES_DAYS}
+    } | {f"overdue_{days}d": _overdue(bought, paid, days, dealer_ids) for days in DEFAULT_DAYS}
 
 
 def _outcomes(

@@ -8,7 +8,7 @@ learned        `Tails` of size against the usual, against the pace of sales, of 
                months since the last purchase
 rules          much larger than usual, covers far more than the bound, product never bought, price under
                what was agreed, shipped to another territory, beyond the credit headroom, ordered twice,
-               large at a quarter's end, no whole cases
+               large at a quarter's end, no whole cases, a licence that the trade asks for does not stand
 
 Decision: hold from `hold_score`, review from `review_score`, else approve (models.anomaly.rules). The
 probability is the score after calibration on past lines and faults put into copies of them.
@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.licences import licence_status
 from features.stocking import pace, quarter_ends
 from models.anomaly.dues import open_invoices
 from models.anomaly.rules import Rules
@@ -63,6 +64,17 @@ _WEIGHTS = {
     "QUARTER_END": 0.4,
     "CASES": 0.15,
     "SMALL": 0.15,
+    "LICENCE_MISSING": 0.95,  # the law forbids to supply: always held
+    "LICENCE_EXPIRED": 0.95,
+    "LICENCE_OUT_OF_SCOPE": 0.95,
+    "LICENCE_EXPIRING": 0.1,
+    "LICENCE_UNKNOWN": 0.05,
+}
+_PAPERS = {
+    "missing": "none is on record",
+    "expired": "it has expired",
+    "out_of_scope": "it does not cover what the dealer buys",
+    "expiring": "it expires soon",
 }
 
 
@@ -138,6 +150,8 @@ class Book:
     max_days: float
     as_of: pd.Timestamp
     past: Array = field(repr=False)  # [lines, 5], features of past lines
+    licences: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # dealer -> kinds not valid
+    unlicensed: bool = False  # the trade asks for licences, and nobody loaded any
 
     @classmethod
     def of(cls, scene: Scene) -> Self:
@@ -166,6 +180,8 @@ class Book:
             max_days=float(scene.industry.stock.max_days),
             as_of=scene.as_of,
             past=_past(scene),
+            licences=_licences(scene),
+            unlicensed=bool(scene.industry.licences) and scene.table("licences").empty,
         )
 
 
@@ -311,6 +327,27 @@ def _whole(order: Order, book: Book) -> Iterator[Reason]:
     if room is not None and amount is not None and amount > room:
         text = f"The order of {amount:,.2f} is beyond the credit headroom of {max(room, 0):,.2f}."
         yield _reason("CREDIT", text, _WEIGHTS["CREDIT"])
+    yield from _papers(order, book)
+
+
+def _papers(order: Order, book: Book) -> Iterator[Reason]:
+    """Licences that the dealer's trade asks for and that do not stand."""
+    for kind, status in book.licences.get(order.dealer_id, []):
+        code = f"LICENCE_{status.upper()}"
+        yield _reason(code, f"Licence {kind}: {_PAPERS[status]}.", _WEIGHTS[code])
+    if book.unlicensed:
+        text = "The trade asks for licences and none is on record for anybody: check by hand."
+        yield _reason("LICENCE_UNKNOWN", text, _WEIGHTS["LICENCE_UNKNOWN"])
+
+
+def _licences(scene: Scene) -> dict[str, list[tuple[str, str]]]:
+    """Of each dealer the required licences that are not simply valid."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    standing = licence_status(scene.tables, scene.as_of, scene.industry)
+    wrong = standing[standing["status"] != "valid"]
+    for dealer, kind, status in zip(wrong["dealer_id"], wrong["kind"], wrong["status"], strict=True):
+        found.setdefault(str(dealer), []).append((str(kind), str(status)))
+    return found
 
 
 def _amount(order: Order, book: Book) -> float | None:
