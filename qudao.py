@@ -264,7 +264,7 @@ def demo(
     home: Annotated[Path, typer.Option(help="Folder of the demo's warehouse and models.")] = Path("demo"),
     quick: Annotated[bool, typer.Option("--no-serve", help="Stop after the release.")] = False,
 ) -> None:
-    """A sample channel from nothing to forecasts over HTTP; run it again and it goes on."""
+    """A sample channel from nothing to forecasts and scores over HTTP; run it again and it goes on."""
     from serving.settings import Settings as ServingSettings
 
     os.environ["QUDAO_HOME"] = str(home.resolve())
@@ -273,7 +273,10 @@ def demo(
     ingest("channel", [home / "channel" / "tables"])
     if not _has_champion():
         train("demand", config=PROJECT / "configs" / "demo.yaml", tune=0, as_of=None, quiet=False)
-        _release_first()
+        _release_first("demand")
+    for room in (one for one in ROOMS if not _has_champion(one)):
+        console.print(str(_train_scores(room, None, None, quiet=False)), markup=False)
+        _release_first(room)
     key = _keyring(ServingSettings.load()).create_key("demo", "planner")
     console.print(_what_to_click(port, key), markup=False, highlight=False)
     if not quick:
@@ -440,14 +443,14 @@ def _scorecard(table: "pd.DataFrame") -> Table:
     return shown
 
 
-def _release_first() -> None:
+def _release_first(room: str) -> None:
     """The demo's first model answers even where the gate would wait; what it said is shown."""
     from training.release import release as judge
 
-    decision = judge("demand", _registry())
+    decision = judge(room, _registry())
     console.print(str(decision), markup=False)
     if not decision.released:
-        console.print(str(judge("demand", _registry(), force=True)), markup=False)
+        console.print(str(judge(room, _registry(), force=True)), markup=False)
 
 
 def _keyring(settings: Any) -> "Keyring":
@@ -484,6 +487,7 @@ def _what_to_click(port: int, key: str) -> str:
         f"  http://127.0.0.1:{port}/docs\n"
         f"  curl -s http://127.0.0.1:{port}/v1/forecasts -H 'X-API-Key: {key}' \\\n"
         f"       -H 'Content-Type: application/json' -d '{body}'\n"
+        f"  curl -s 'http://127.0.0.1:{port}/v1/alerts?limit=5' -H 'X-API-Key: {key}'\n"
     )
 
 

@@ -22,6 +22,7 @@ Limits: a pickle is code; open stores that you trust.
 'qudao-demand'
 """
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -108,10 +109,12 @@ class Registry:
         """The MLflow client of this store (no global tracking URI is set)."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is first imported
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _quietly(), guarded("open the model store"):
+        with _quietly(), guarded("open the model store"), _one_at_a_time(self.folder):
             from mlflow import MlflowClient
 
-            return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            client.search_registered_models(max_results=1)  # an empty store is laid out now, by one of us
+            return client
 
     def experiment(self, room: str) -> str:
         """Id of the room's experiment; made when it is not there."""
@@ -257,6 +260,14 @@ def _already_there() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Threads and processes that open a new store at once would both lay out its tables."""
+    with (folder / ".opening").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield  # closing the file gives the lock back
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Config(RoomConfig):
     rules: Rules = Rules()
     learned_worlds: Annotated[int, Field(ge=1, le=len(LEARNED))] = 6
     judged_worlds: Annotated[int, Field(ge=1, le=len(JUDGED))] = 2
-    diversion_worlds: Annotated[int, Field(ge=0, le=len(DIVERTED))] = 6  # 0: no diversion detector
+    diversion_worlds: Annotated[int, Field(ge=0, le=len(DIVERTED))] = 20  # 0: no diversion detector
     verdict_months: Annotated[int, Field(ge=0, le=60)] = 12  # of past verdicts that teach the ranker
     seed: int = 7
 
