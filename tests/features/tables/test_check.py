@@ -116,3 +116,11 @@ def test_coerce_types_every_column_and_leaves_the_frame_alone():
 def test_an_unknown_table_is_refused_with_a_hint():
     with pytest.raises(UnknownTable, match='Did you mean "sell_in"'):
         check("sel_in", sell_in())
+
+
+def test_an_invoice_below_zero_is_told_with_what_to_do():
+    frame = pd.DataFrame({"invoice_id": ["I1", "I2"], "dealer_id": "D1", "amount": [10.0, -5.0]})
+    frame = frame.assign(currency="CNY", issued_at="2024-01-01", due_at="2024-02-01", known_at="2024-01-01")
+    faults = check("invoices", coerce("invoices", frame))
+    assert [(fault.rule, fault.first) for fault in faults] == [("negative", ("I2",))]
+    assert "credit note as a payment" in str(faults[0])
