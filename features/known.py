@@ -21,6 +21,19 @@ import pandas as pd
 from features.tables import SCHEMAS
 
 Tables = Mapping[str, pd.DataFrame]
+FACTS = ("sell_in", "sell_out", "stock", "invoices", "payments", "trace_scans", "returns")
+
+
+def last_known(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
+    """The last moment, not after now, at which a fact became known; plans do not count.
+
+    A channel that was loaded to the end of 2025 is one of then, also when it is looked at years later:
+    by the wall clock every dealer would be silent and every invoice overdue.
+    """
+    moments = [tables[name]["known_at"] for name in FACTS if name in tables and len(tables[name])]
+    seen = [column[column <= now].max() for column in moments]
+    told = [moment for moment in seen if pd.notna(moment)]
+    return max(told, default=now)
 
 
 def known(tables: Tables, moment: pd.Timestamp) -> dict[str, pd.DataFrame]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from features.known import last_known
 from serving.errors import NotReady
-from serving.scores import ORDER, Data, Model, Scores, last_known, score_rooms
+from serving.scores import ORDER, Data, Model, Scores, score_rooms
 from serving.settings import Settings
 from serving.snapshot import written
 

@@ -21,11 +21,12 @@ import pandas as pd
 
 from features.errors import ChannelError
 from features.frequency import MONTHLY, WEEKLY
+from features.known import FACTS
 from features.lake import Lake
 from models.registry import NoChampion, Registry
 from serving.asof import hindsight, period
 from serving.batch import MANIFEST, ForeignFolder
-from serving.scores import LISTED, Data, Model, Scores, needed, score_rooms, stamped
+from serving.scores import Data, Model, Scores, needed, score_rooms, stamped
 
 Told = Callable[[str], None]
 
@@ -95,7 +96,7 @@ def _models(registry: Registry, room: str, version: str | None) -> dict[str, Mod
 
 
 def _require_facts(tables: Mapping[str, pd.DataFrame], moment: pd.Timestamp, as_of: str) -> None:
-    facts = {*LISTED, "contracts"}
+    facts = {*FACTS, "contracts"}
     if not any((frame["known_at"] <= moment).any() for name, frame in tables.items() if name in facts):
         raise ChannelError(f"Nothing was on record at the end of {as_of}; load data first (qudao ingest).")
 

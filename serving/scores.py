@@ -18,12 +18,11 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from features.known import Tables
+from features.known import Tables, last_known
 from serving.outlook import outlook
 
 ORDER = ("contract", "health", "credit", "anomaly", "growth")
 STEPS = ("contract", "health", "credit", "anomaly", "credit", "growth")  # credit again, with the alerts
-LISTED = ("sell_in", "sell_out", "stock", "invoices", "payments", "trace_scans", "returns")
 Frames = Mapping[str, pd.DataFrame]
 _TOLD: dict[str, dict[str, str]] = {  # room -> its frame: the name under which other rooms know it
     "contract": {"clauses": "clauses"},
@@ -114,14 +113,6 @@ class Model:
     version: str
     card: Mapping[str, Any]
     trained_at: str = ""
-
-
-def last_known(tables: Tables, now: pd.Timestamp) -> pd.Timestamp:
-    """The last moment, not after now, at which a fact became known; plans do not count."""
-    moments = [tables[name]["known_at"] for name in LISTED if name in tables and len(tables[name])]
-    seen = [column[column <= now].max() for column in moments]
-    told = [moment for moment in seen if pd.notna(moment)]
-    return max(told, default=now)
 
 
 def in_hand(tables: Tables, moment: pd.Timestamp) -> Tables:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from features.errors import ChannelError, hint
+from features.known import last_known
 from features.lake import Lake
 from models.registry import Registry
 from training.config import RoomConfig
@@ -78,14 +79,18 @@ def train_scores(
     moment: pd.Timestamp | None = None,
     tick: Tick = silent,
 ) -> Scored:
-    """Fit the room on what was known at a moment (now), and register it with its evidence."""
+    """Fit the room on what was known at a moment, and register it with its evidence.
+
+    The moment is the last at which a fact became known, when none is named.
+    """
     recipe: Recipe = load(room)
-    data_version, when = lake.version(), moment if moment is not None else pd.Timestamp.now("UTC")
+    data_version, tables = lake.version(), lake.history()
+    when = moment if moment is not None else last_known(tables, pd.Timestamp.now("UTC").tz_localize(None))
     settings = config.model_dump(mode="json")
     with tracked(
         room, root=registry.root, uri=registry.uri, config=settings, data_version=data_version
     ) as run:
-        fitted = recipe.fit(lake.history(), _naive(when), config, tick=tick)
+        fitted = recipe.fit(tables, _naive(when), config, tick=tick)
         table = _record(run, room, fitted, data_version)
         card = _card(fitted, data_version) | {"backtest": run.frame(_stored(fitted.evidence), "evidence")}
         version = run.register(fitted.model, card=card)
