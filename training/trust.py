@@ -6,7 +6,8 @@ Out:  tables of AUC, Gini, KS, AP, Brier, ECE, log loss and PSI; the same by ter
       (fairness); reliability.
 
 PSI compares the scores of the last cutoff with those of the earlier ones: above .25 the population
-has moved and the model should be looked at. A group is shown with at least `LEAST` rows.
+has moved and the model should be looked at; with fewer than `LEAST_PSI` rows on a side it is left
+out, being chance. A group is shown with at least `LEAST` rows.
 
 >>> evidence = pd.DataFrame({"task": "late", "subject": list("abcdef"), "cutoff": pd.Timestamp("2024-01-01"),
 ...     "y": [0, 0, 1, 0, 1, 1], "probability": [0.1, 0.2, 0.7, 0.4, 0.6, 0.9],
@@ -24,6 +25,7 @@ from models import scoring
 from training.fitted import EVIDENCE
 
 LEAST = 30
+LEAST_PSI = 100
 MODEL = "model"
 GROUPS = ("territory_id", "tier")
 _BASELINE = "baseline_"
@@ -89,7 +91,9 @@ def _judged(evidence: pd.DataFrame) -> pd.DataFrame:
 def _numbers(part: pd.DataFrame, column: str) -> dict[str, float]:
     told = _measures(part["y"].to_numpy(), part[column].to_numpy())
     last = part["cutoff"] == part["cutoff"].max()
-    return told | {"psi": scoring.psi(part.loc[~last, column], part.loc[last, column])}
+    before, now = part.loc[~last, column], part.loc[last, column]
+    enough = min(len(before), len(now)) >= LEAST_PSI
+    return told | {"psi": scoring.psi(before, now) if enough else np.nan}
 
 
 def _measures(y: Any, p: Any) -> dict[str, float]:
