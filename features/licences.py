@@ -13,7 +13,8 @@ Statuses, the gravest that applies:
   valid
 
 A kind limited to dealer types holds for those and for dealers whose type is unknown; a kind limited to
-categories holds for dealers who bought any of them. A blank scope covers everything.
+categories holds for dealers who bought any of them. A blank scope covers everything. `Papers` answers the
+same for one dealer, any categories and any day: what a single order needs.
 
 Limits: where nobody loaded licences at all (table absent or empty) nothing is known, and the answer has
 no rows: say so with a note instead of calling every dealer unlicensed.
@@ -27,28 +28,97 @@ no rows: say so with a note instead of calling every dealer unlicensed.
 {'dealer_id': 'D1', 'kind': 'gsp', 'status': 'expiring', 'days_left': 29.0}
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
 import numpy as np
 import pandas as pd
 
 from features.industries import Industry, Licence
 from features.known import Tables, known
+from features.sheets import naive
 
 STATUSES = ("valid", "expiring", "out_of_scope", "expired", "missing")  # in order of gravity
 COLUMNS = ["dealer_id", "kind", "status", "days_left"]
 BOUGHT_MONTHS = 12
 _NEEDED = ("dealers", "licences", "sell_in", "products")
+_EPOCH = pd.Timestamp(0)
 
 
-def licence_status(tables: Tables, moment: pd.Timestamp, industry: Industry) -> pd.DataFrame:
-    """How every required licence of every dealer stands."""
+@dataclass(frozen=True)
+class Paper:
+    """One licence on record; days since 1970, infinite where it is open."""
+
+    begins: float
+    ends: float
+    scope: frozenset[str]  # categories in lower case; none: all
+
+    def status(self, day: float, warn_days: int, categories: Collection[str]) -> str:
+        """How it stands on a day, for a dealer who buys those categories."""
+        if self.begins > day:
+            return "missing"
+        if self.ends < day:
+            return "expired"
+        if self.scope and any(one.casefold() not in self.scope for one in categories):
+            return "out_of_scope"
+        return "expiring" if self.ends - day < warn_days else "valid"
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Every licence on record at a moment, and what the trade asks for."""
+
+    asked: tuple[Licence, ...]
+    types: Mapping[str, str]  # dealer -> dealer type, "" where nobody said
+    held: Mapping[tuple[str, str], Paper]  # dealer, kind
+
+    @classmethod
+    def of(cls, seen: Tables, industry: Industry) -> Self:
+        """The papers in tables that are cut to the moment already."""
+        held = seen.get("licences", pd.DataFrame())
+        if held.empty or not industry.licences:
+            return cls((), {}, {})
+        begins, ends = (_days(held[name]) for name in ("valid_from", "expires_at"))
+        rows = zip(held["dealer_id"], held["kind"], begins.fillna(-np.inf), ends.fillna(np.inf), strict=True)
+        papers = [(str(d), str(k), float(b), float(e)) for d, k, b, e in rows]
+        scopes = [_named(text) for text in held["scope"].fillna("")]
+        found = {(d, k): Paper(b, e, scope) for (d, k, b, e), scope in zip(papers, scopes, strict=True)}
+        return cls(industry.licences, _types(seen, held), found)
+
+    def standing(
+        self, dealer: str, categories: Collection[str], moment: pd.Timestamp
+    ) -> list[tuple[str, str, float]]:
+        """kind, status and days left of each licence that the dealer needs to buy those categories."""
+        day, found = float((moment.normalize() - _EPOCH).days), []
+        for one in self.asked:
+            wanted = [c for c in categories if c in one.categories] if one.categories else categories
+            kind = self.types.get(dealer, "")
+            if (one.categories and not wanted) or (one.dealer_types and kind not in (*one.dealer_types, "")):
+                continue
+            paper = self.held.get((dealer, one.kind))
+            status = "missing" if paper is None else paper.status(day, one.warn_days, wanted)
+            finite = paper is not None and status != "missing" and np.isfinite(paper.ends)
+            found.append((one.kind, status, paper.ends - day if paper and finite else np.nan))
+        return found
+
+
+def licence_status(
+    tables: Tables, moment: pd.Timestamp, industry: Industry, *, months: int = BOUGHT_MONTHS
+) -> pd.DataFrame:
+    """How every required licence of every dealer stands, for what it bought in the last so many months."""
     seen = known({name: tables[name] for name in _NEEDED if name in tables}, moment)
-    held = seen.get("licences", pd.DataFrame())
-    if held.empty or not industry.licences:
+    papers, day = Papers.of(seen, industry), naive(moment)
+    bought = _bought(seen, day, months)
+    rows = [
+        (dealer, *stands)
+        for dealer in papers.types
+        for stands in papers.standing(dealer, bought.get(dealer, ()), day)
+    ]
+    if not rows:
         return _nothing()
-    bought = _bought(seen, moment)
-    dealers = _dealers(seen, held)
-    parts = [_of_kind(one, dealers, held, bought, moment) for one in industry.licences]
-    return pd.concat(parts, ignore_index=True).sort_values(["dealer_id", "kind"], ignore_index=True)
+    frame = pd.DataFrame(rows, columns=COLUMNS).sort_values(["dealer_id", "kind"], ignore_index=True)
+    return frame.astype({"dealer_id": "str", "kind": "str", "status": "str", "days_left": float})
 
 
 def lapsed(status: pd.DataFrame) -> "pd.Series[str]":
@@ -62,61 +132,37 @@ def lapsed(status: pd.DataFrame) -> "pd.Series[str]":
     return grave.map(lambda position: STATUSES[int(position)]).astype(str)
 
 
-def _of_kind(
-    one: Licence,
-    dealers: "pd.Series[str]",
-    held: pd.DataFrame,
-    bought: pd.DataFrame,
-    moment: pd.Timestamp,
-) -> pd.DataFrame:
-    """One kind of licence for the dealers who need it."""
-    needed = bought[bought["category"].isin(one.categories)] if one.categories else bought
-    asked = dealers[dealers.isin([*one.dealer_types, ""])] if one.dealer_types else dealers
-    ids = asked.index[asked.index.isin(needed["dealer_id"])] if one.categories else asked.index
-    paper = held[held["kind"] == one.kind].set_index("dealer_id").reindex(ids)
-    days_left = (paper["expires_at"].dt.normalize() - moment.normalize()).dt.days.astype(float)
-    absent = paper["kind"].isna() | (paper["valid_from"] > moment)
-    grades = [absent, days_left < 0, _uncovered(paper["scope"], needed), days_left < one.warn_days]
-    named = ["missing", "expired", "out_of_scope", "expiring"]
-    status = np.select([grade.to_numpy(bool) for grade in grades], named, default="valid")
-    left = days_left.where(~absent).to_numpy()
-    return pd.DataFrame({"dealer_id": ids, "kind": one.kind, "status": status, "days_left": left})
+def _days(moments: "pd.Series[Any]") -> "pd.Series[float]":
+    days: pd.Series[float] = (moments.dt.normalize() - _EPOCH).dt.days.astype(float)
+    return days
 
 
-def _uncovered(scope: "pd.Series[str]", needed: pd.DataFrame) -> "pd.Series[bool]":
-    """Which dealers bought a category that their licence does not name."""
-    named = scope.fillna("").str.split("|").map(lambda parts: {p.strip().casefold() for p in parts} - {""})
-    wanted = needed["dealer_id"].map(named)
-    pairs = zip(needed["category"], wanted, strict=True)
-    outside = [
-        isinstance(covered, set) and bool(covered) and category.casefold() not in covered
-        for category, covered in pairs
-    ]
-    short = set(needed.loc[np.array(outside, dtype=bool), "dealer_id"])
-    return pd.Series(scope.index.isin(short), index=scope.index)
+def _named(scope: str) -> frozenset[str]:
+    """The categories that a scope names."""
+    return frozenset({part.strip().casefold() for part in scope.split("|")} - {""})
 
 
-def _bought(seen: Tables, moment: pd.Timestamp) -> pd.DataFrame:
-    """What each dealer bought lately: dealer_id, category."""
+def _bought(seen: Tables, moment: pd.Timestamp, months: int) -> dict[str, tuple[str, ...]]:
+    """dealer_id -> the categories that it bought lately."""
     sold, products = seen.get("sell_in", pd.DataFrame()), seen.get("products", pd.DataFrame())
     if sold.empty or products.empty:
-        return pd.DataFrame({"dealer_id": pd.Series(dtype=str), "category": pd.Series(dtype=str)})
-    since = moment.tz_localize(None) - pd.DateOffset(months=BOUGHT_MONTHS)
+        return {}
+    since = moment - pd.DateOffset(months=months)
     lately = sold[(sold["period_start"] >= since) & (sold["qty_sell_in"] > 0)]
     pairs = lately[["dealer_id", "sku_id"]].drop_duplicates()
     category = pairs["sku_id"].map(products.set_index("sku_id")["category"])
-    found = pairs.assign(category=category)[["dealer_id", "category"]].dropna()
-    return found.drop_duplicates(ignore_index=True)
+    found = pairs.assign(category=category)[["dealer_id", "category"]].dropna().drop_duplicates()
+    return {str(d): tuple(map(str, c)) for d, c in found.groupby("dealer_id")["category"]}
 
 
-def _dealers(seen: Tables, held: pd.DataFrame) -> "pd.Series[str]":
+def _types(seen: Tables, held: pd.DataFrame) -> dict[str, str]:
     """dealer_id -> dealer type, "" where nobody said."""
-    listed = seen.get("dealers", pd.DataFrame())
-    types = pd.Series(dtype=str) if listed.empty else listed.set_index("dealer_id")["dealer_type"]
-    ids = set(types.index) | set(held["dealer_id"])
-    if "sell_in" in seen and len(seen["sell_in"]):
-        ids |= set(seen["sell_in"]["dealer_id"])
-    return types.reindex(pd.Index(sorted(ids), name="dealer_id", dtype=str)).fillna("")
+    listed, sold = seen.get("dealers", pd.DataFrame()), seen.get("sell_in", pd.DataFrame())
+    ids = set(held["dealer_id"]) | (set(sold["dealer_id"]) if len(sold) else set())
+    told = (
+        {} if listed.empty else dict(zip(listed["dealer_id"], listed["dealer_type"].fillna(""), strict=True))
+    )
+    return {str(d): str(told.get(d, "")) for d in sorted(ids | set(told))}
 
 
 def _nothing() -> pd.DataFrame:

@@ -19,7 +19,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.anomaly import diverted, documents, dues, obligations, prices, purchases, stock, stuffing
+from models.anomaly import (
+    diverted,
+    documents,
+    dues,
+    licensed,
+    obligations,
+    prices,
+    purchases,
+    stock,
+    stuffing,
+)
 from models.anomaly.budget import planned
 from models.anomaly.candidates import SUBJECT, objects, records
 from models.anomaly.cases import Case, cases, reopened
@@ -45,6 +55,7 @@ _EVIDENCE: dict[str, Show] = {
     "diversion": diverted.evidence,
     "clause": obligations.evidence,
     "purchase": purchases.evidence,
+    "licence": licensed.evidence,
 }
 _BY_YEAR = ("diversion", "default")
 _ID_LENGTH = 16

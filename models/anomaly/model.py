@@ -23,7 +23,17 @@ from scipy.special import logit
 
 from features.industries import Industry, industry
 from features.known import Tables
-from models.anomaly import diverted, documents, dues, obligations, prices, purchases, stock, stuffing
+from models.anomaly import (
+    diverted,
+    documents,
+    dues,
+    licensed,
+    obligations,
+    prices,
+    purchases,
+    stock,
+    stuffing,
+)
 from models.anomaly.alerts import alerts, deduplicated
 from models.anomaly.belief import Belief
 from models.anomaly.candidates import COLUMNS as CANDIDATE
@@ -42,7 +52,7 @@ Others = Mapping[str, pd.DataFrame]
 
 LEARNED_KINDS = ("excess", "dead", "short", "stuffing", "undercut", "region")
 _SIGNS = tuple(name for name in WORDINGS if name.startswith("x_"))
-_KINDS = (*LEARNED_KINDS, "floor", "document", "default", "diversion", "clause", "purchase")
+_KINDS = (*LEARNED_KINDS, "floor", "document", "default", "diversion", "clause", "purchase", "licence")
 _PAIRS = (
     *("seller_dealer_id", "receiver_dealer_id", "receiver_territory_id", "sku_id", "first_period"),
     *("last_period", "probability", "score", "units_suspected", "amount_suspected", "evidence"),
@@ -139,6 +149,7 @@ class AnomalyModel:
             dues.candidates(scene),
             obligations.candidates(scene),
             purchases.candidates(scene, self.orders),
+            licensed.candidates(scene),
             diverted.candidates(scene, pairs),
         )
         return [rows for one in frames for _, rows in one.groupby("kind") if len(rows)]
@@ -150,6 +161,8 @@ class AnomalyModel:
             said.append("no credit scores: defaults by the overdue rule.")
         if self.diversion is None:
             said.append("no diversion detector.")
+        if self.trade.licences and scene.table("licences").empty:
+            said.append("no licences: nothing is said about who may be supplied.")
         return said
 
     def _prior(self, rows: pd.DataFrame) -> Array:

@@ -10,7 +10,8 @@ rules          much larger than usual, covers far more than the bound, product n
                what was agreed, shipped to another territory, beyond the credit headroom, ordered twice,
                large at a quarter's end, no whole cases, a licence that the trade asks for does not stand
 
-Decision: hold from `hold_score`, review from `review_score`, else approve (models.anomaly.rules). The
+Decision: hold from `hold_score`, review from `review_score`, else approve (models.anomaly.rules); without a
+licence that the line's category asks for on the day of the order, hold whatever the score. The
 probability is the score after calibration on past lines and faults put into copies of them.
 
 Errors: OrderFault, with the field: unknown dealer or product, another currency than on record, a
@@ -33,7 +34,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.licences import licence_status
+from features.licences import Papers
 from features.stocking import pace, quarter_ends
 from models.anomaly.dues import open_invoices
 from models.anomaly.rules import Rules
@@ -67,15 +68,16 @@ _WEIGHTS = {
     "LICENCE_MISSING": 0.95,  # the law forbids to supply: always held
     "LICENCE_EXPIRED": 0.95,
     "LICENCE_OUT_OF_SCOPE": 0.95,
-    "LICENCE_EXPIRING": 0.1,
-    "LICENCE_UNKNOWN": 0.05,
+    "LICENCE_EXPIRING": 0.0,  # told, and weighs nothing
+    "LICENCE_UNKNOWN": 0.0,
 }
 _PAPERS = {
-    "missing": "none is on record",
+    "missing": "none is in force on record",
     "expired": "it has expired",
-    "out_of_scope": "it does not cover what the dealer buys",
+    "out_of_scope": "it does not name what is ordered",
     "expiring": "it expires soon",
 }
+_FORBIDDEN = frozenset(("LICENCE_MISSING", "LICENCE_EXPIRED", "LICENCE_OUT_OF_SCOPE"))
 
 
 class OrderFault(ModelError):
@@ -150,7 +152,8 @@ class Book:
     max_days: float
     as_of: pd.Timestamp
     past: Array = field(repr=False)  # [lines, 5], features of past lines
-    licences: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # dealer -> kinds not valid
+    categories: dict[str, str] = field(default_factory=dict)  # of products, where known
+    papers: Papers = field(default_factory=lambda: Papers((), {}, {}))
     unlicensed: bool = False  # the trade asks for licences, and nobody loaded any
 
     @classmethod
@@ -180,7 +183,8 @@ class Book:
             max_days=float(scene.industry.stock.max_days),
             as_of=scene.as_of,
             past=_past(scene),
-            licences=_licences(scene),
+            categories=_categories(products),
+            papers=Papers.of(scene.tables, scene.industry),
             unlicensed=bool(scene.industry.licences) and scene.table("licences").empty,
         )
 
@@ -213,7 +217,7 @@ class Orders:
         score = 1 - float(np.prod([1 - r["effect"] for r in reasons])) if reasons else 0.0
         amount = _amount(order, known)
         return Verdict(
-            decision=self._decision(score),
+            decision=self._decision(score, {r["code"] for r in reasons}),
             score=round(100 * score, 1),
             probability=self.probability(score),
             reasons=reasons[:8],
@@ -225,8 +229,8 @@ class Orders:
         """Suspicion of past lines by their features [n, 5], for alerts."""
         return np.array([self._line_score(x) for x in features])
 
-    def _decision(self, score: float) -> str:
-        if score >= self.rules.hold_score:
+    def _decision(self, score: float, codes: set[str]) -> str:
+        if score >= self.rules.hold_score or codes & _FORBIDDEN:
             return "hold"
         return "review" if score >= self.rules.review_score else "approve"
 
@@ -332,22 +336,33 @@ def _whole(order: Order, book: Book) -> Iterator[Reason]:
 
 def _papers(order: Order, book: Book) -> Iterator[Reason]:
     """Licences that the dealer's trade asks for and that do not stand."""
-    for kind, status in book.licences.get(order.dealer_id, []):
-        code = f"LICENCE_{status.upper()}"
-        yield _reason(code, f"Licence {kind}: {_PAPERS[status]}.", _WEIGHTS[code])
+    moment, found = order.ordered_at or book.as_of, dict[tuple[str, str], list[int]]()
+    named = [book.categories.get(line.sku_id, "") for line in order.lines]
+    stands = {c: book.papers.standing(order.dealer_id, [c] if c else [], moment) for c in set(named)}
+    for position, category in enumerate(named):
+        for kind, status, _ in stands[category]:
+            found.setdefault((kind, status), []).append(position)
+    for (kind, status), lines in found.items():
+        if status != "valid":
+            text = f"Licence {kind}: {_PAPERS[status]}{_concerned(lines, len(order.lines))}."
+            yield _reason(f"LICENCE_{status.upper()}", text, _WEIGHTS[f"LICENCE_{status.upper()}"])
     if book.unlicensed:
         text = "The trade asks for licences and none is on record for anybody: check by hand."
         yield _reason("LICENCE_UNKNOWN", text, _WEIGHTS["LICENCE_UNKNOWN"])
 
 
-def _licences(scene: Scene) -> dict[str, list[tuple[str, str]]]:
-    """Of each dealer the required licences that are not simply valid."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    standing = licence_status(scene.tables, scene.as_of, scene.industry)
-    wrong = standing[standing["status"] != "valid"]
-    for dealer, kind, status in zip(wrong["dealer_id"], wrong["kind"], wrong["status"], strict=True):
-        found.setdefault(str(dealer), []).append((str(kind), str(status)))
-    return found
+def _concerned(lines: list[int], of: int) -> str:
+    """Which lines need the licence, when not all of them do."""
+    if len(lines) == of:
+        return ""
+    return f", needed for lines[{lines[0]}]" + (f" and {len(lines) - 1} more" if len(lines) > 1 else "")
+
+
+def _categories(products: pd.DataFrame) -> dict[str, str]:
+    told = products.dropna(subset=["category"]) if len(products) else products
+    return (
+        dict(zip(told["sku_id"].astype(str), told["category"].astype(str), strict=True)) if len(told) else {}
+    )
 
 
 def _amount(order: Order, book: Book) -> float | None:
