@@ -23,6 +23,7 @@ from scipy.special import logit
 
 from features.industries import Industry, industry
 from features.known import Tables
+from features.parentage import levels
 from models.anomaly import (
     diverted,
     documents,
@@ -163,6 +164,10 @@ class AnomalyModel:
             said.append("no diversion detector.")
         if self.trade.licences and scene.table("licences").empty:
             said.append("no licences: nothing is said about who may be supplied.")
+        most = self.trade.tiers.levels
+        deeper = int((levels(scene.table("dealers")) > most).sum())
+        if deeper and "levels" in self.trade.tiers.model_fields_set:
+            said.append(f"{deeper} dealers stand below the {most} levels of the trade.")
         return said
 
     def _prior(self, rows: pd.DataFrame) -> Array:
