@@ -14,7 +14,7 @@ Errors: models.errors.NotFitted.
 [[True, False], [False, True]]
 """
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,17 @@ class Heads:
         product = x @ self.weights_
         dense = product.toarray() if sparse.issparse(product) else product
         return np.asarray(dense, dtype=np.float64) + self.intercepts_
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Sparse weights are kept by label: most features have none, and by feature each costs a number."""
+        kept = dict(vars(self))
+        if sparse.issparse(kept.get("weights_")):
+            kept["weights_"] = kept["weights_"].tocsc()
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        weights: Any = kept.get("weights_")
+        self.__dict__.update(kept | ({"weights_": weights.tocsr()} if sparse.issparse(weights) else {}))
 
 
 def _compact(weights: sparse.csr_matrix) -> "sparse.csr_matrix | NDArray[np.float32]":
