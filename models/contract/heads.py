@@ -68,7 +68,9 @@ class Heads:
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         weights: Any = kept.get("weights_")
-        self.__dict__.update(kept | ({"weights_": weights.tocsr()} if sparse.issparse(weights) else {}))
+        self.__dict__.update(
+            kept | ({"weights_": weights.tocsr()} if isinstance(weights, sparse.csc_matrix) else {})
+        )
 
 
 def _compact(weights: sparse.csr_matrix) -> "sparse.csr_matrix | NDArray[np.float32]":
