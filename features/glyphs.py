@@ -33,7 +33,7 @@ _LINE_ENDS = {"\n", "\r"}
 def _forms() -> Iterator[tuple[int, str]]:
     for code in (*range(0xFF01, 0xFF5F), *range(0x2F00, 0x2FD6), 0xFFE5):
         if len(form := unicodedata.normalize("NFKC", chr(code))) == 1:
-            yield code, form
+            yield code, form.translate(_SIMPLE)
     for code in range(0x3001):
         if chr(code).isspace() and chr(code) not in _LINE_ENDS and chr(code) not in "\v\f\x85\u2028\u2029":
             yield code, " "

@@ -61,6 +61,11 @@ def test_one_form_of_characters_keeps_the_length_and_is_stable(text):
     assert plain(plain(text)) == plain(text)
 
 
+def test_every_character_has_one_form_that_is_its_own():
+    every = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x30000))))
+    assert plain(plain(every)) == plain(every)
+
+
 @settings(deadline=None)
 @given(st.text(max_size=200))
 def test_sentences_cover_everything_but_blanks(text):
