@@ -1,6 +1,9 @@
-"""Outlook: the demand forecast as the frame that scoring rooms read.
+"""Outlook: the demand forecast as the frames that the other rooms read.
 
-Columns: dealer_id, sku_id, period_start, mean, q50, q90, in units, for the coming periods.
+"forecast"  dealer_id, sku_id, period_start, mean, q05 ... q95, in units, for the coming periods
+"draws"     the same distribution as equally likely futures (features.draws): what totals, lead times and
+            ladders are computed from, so that no two rooms contradict each other
+
 Plans that are not known ahead are carried, as a planner would.
 """
 
@@ -13,23 +16,29 @@ import pandas as pd
 from features.frequency import frequency
 from features.gather import gather
 from features.known import Tables, known
+from models.demand.forecast import column
 from serving.rooms.plans import ready
 from serving.snapshot import Forecaster
 
-COLUMNS = ["dealer_id", "sku_id", "period_start", "mean", "q50", "q90"]
+KEYS = ["dealer_id", "sku_id"]
+DRAWS = 200
+SEED = 0
 
 
 def outlook(
     model: Forecaster, card: Mapping[str, Any], tables: Tables, moment: pd.Timestamp
-) -> pd.DataFrame | None:
-    """What a demand model expects from the moment on; None without sales known by then."""
+) -> dict[str, pd.DataFrame]:
+    """What a demand model expects from the moment on; nothing without sales known by then."""
     seen = known(tables, moment)
     if "sell_in" not in seen or seen["sell_in"].empty:
-        return None
+        return {}
     panel = gather(seen, frequency(model.freq_), gaps=card.get("gaps", "missing"))
     planned = ready(panel, model.plans_, model.horizon_, missing="carry")
-    frame = model.predict(planned).frame()
+    forecast = model.predict(planned)
+    frame = forecast.frame().rename(columns={"ds": "period_start"})
     steps = len(frame) // max(panel.n, 1)
-    for name in ("dealer_id", "sku_id"):
+    for name in KEYS:
         frame[name] = np.repeat(panel.static[name].astype(str).to_numpy(), steps)
-    return frame.rename(columns={"ds": "period_start"}).reindex(columns=COLUMNS)
+    told = [*KEYS, "period_start", "mean", *map(column, model.levels_)]
+    draws = model.draws(planned, count=DRAWS, seed=SEED)
+    return {"forecast": frame.reindex(columns=told), "draws": draws.frame()}

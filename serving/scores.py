@@ -173,8 +173,7 @@ def _forecast(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame
     if "demand" not in models:
         return {}
     demand = models["demand"]
-    expected = outlook(demand.model, demand.card, data.tables, data.moment)
-    return {} if expected is None else {"forecast": expected}
+    return outlook(demand.model, demand.card, data.tables, data.moment)
 
 
 def _in_force(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame]:
@@ -190,7 +189,7 @@ def _in_force(models: Mapping[str, Model], data: Data) -> dict[str, pd.DataFrame
 
 def _scored(room: str, models: Mapping[str, Model], data: Data, seen: Frames) -> Scores:
     one, asked = models[room], needed(room)
-    heard = {"forecast"}.union(*(_TOLD.get(other, {}).values() for other in asked))
+    heard = {"forecast", "draws"}.union(*(_TOLD.get(other, {}).values() for other in asked))
     others = {name: frame for name, frame in seen.items() if name in heard}
     return Scores(
         name=room,

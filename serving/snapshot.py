@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pandas as pd
 
+from features.draws import Draws
 from features.frequency import frequency
 from features.panel import Panel
 from models.demand.forecast import Forecast
@@ -45,6 +46,10 @@ class Forecaster(Protocol):
     member_names_: tuple[str, ...]
 
     def predict(self, panel: Panel, *, horizon: int | None = None) -> Forecast: ...
+
+    def draws(
+        self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0
+    ) -> Draws: ...
 
 
 @dataclass(frozen=True, kw_only=True)

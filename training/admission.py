@@ -6,6 +6,9 @@ thing beside it rank surely better, and in one the model has to rank surely bett
 rows that both evidences share (task, subject, cutoff): in no task may its log loss be surely worse,
 in one it has to be surely better.
 
+A task of losses (training.losses: what decisions would have cost) is judged by them instead: surely no
+higher than those of any simple rule, surely lower than all in one task; it has nothing to calibrate.
+
 A task with fewer than `Rules.least` outcomes of either kind is not judged, and a version without
 any judged task is not released but by force.
 
@@ -28,6 +31,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models import scoring
+from training import losses
 from training.bootstrap import RESAMPLES
 from training.trust import MODEL, methods
 from training.verdict import Verdict
@@ -55,13 +59,17 @@ def admit_scores(evidence: pd.DataFrame, *, rules: ScoreRules | None = None) -> 
     judged = _judged_tasks(evidence, rules)
     ranks = [_rank(evidence[evidence["task"] == task], rules) for task in judged]
     covers, told = _calibrated(evidence, judged, rules)
-    if not judged:
+    costs = losses.against(evidence, seed=0, resamples=rules.resamples)
+    if not judged and not costs:
         told = [_nothing_to_judge(rules)]
+    standings: list[_Rank | losses.Standing] = [*ranks, *costs]
+    ranked = [f"{task}: {rank.said}" for task, rank in zip(judged, ranks, strict=True)]
     return Verdict(
-        better=any(rank.better for rank in ranks) and not any(rank.worse for rank in ranks),
-        covers=bool(judged) and covers,
-        reasons=(*(f"{task}: {rank.said}" for task, rank in zip(judged, ranks, strict=True)), *told),
-        numbers={f"{task}.auc": rank.auc for task, rank in zip(judged, ranks, strict=True)},
+        better=any(one.better for one in standings) and not any(one.worse for one in standings),
+        covers=bool(judged or costs) and covers,
+        reasons=(*ranked, *(cost.said for cost in costs), *told),
+        numbers={f"{task}.auc": rank.auc for task, rank in zip(judged, ranks, strict=True)}
+        | {f"{cost.task}.loss": cost.loss for cost in costs},
     )
 
 
@@ -70,9 +78,8 @@ def compare_scores(
 ) -> Verdict:
     """The challenger against the champion, on the rows that both evidences share."""
     rules = rules or ScoreRules()
-    both = challenger.merge(
-        champion[[*KEYS, "probability"]], on=KEYS, suffixes=("", "_champion"), validate="one_to_one"
-    )
+    shared = [*KEYS, *(name for name in ("probability", "loss") if name in champion)]
+    both = challenger.merge(champion[shared], on=KEYS, suffixes=("", "_champion"), validate="one_to_one")
     judged = _judged_tasks(both, rules)
     sure_better, sure_worse = False, False
     reasons: list[str] = []
@@ -85,12 +92,16 @@ def compare_scores(
         sure_worse |= low > 0
         numbers |= {f"{task}.log_loss": float(ours.mean()), f"{task}.log_loss_champion": float(theirs.mean())}
         reasons.append(f"{task}: {_gap_sentence(float(ours.mean()), float(theirs.mean()), low, high)}")
+    for cost in losses.against(both, {"champion": "loss_champion"}, seed=seed, resamples=rules.resamples):
+        sure_better, sure_worse = sure_better or cost.better, sure_worse or cost.worse
+        numbers[f"{cost.task}.loss"] = cost.loss
+        reasons.append(cost.said)
     calibrated, told = _calibrated(challenger, judged, rules)
-    if not judged:
+    if not reasons:
         told = ["The two evidences share too little to compare: train both on the same data."]
     return Verdict(
         better=sure_better and not sure_worse,
-        covers=calibrated and bool(judged),
+        covers=calibrated and bool(reasons),
         reasons=(*reasons, *told),
         numbers=numbers,
     )

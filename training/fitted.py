@@ -2,7 +2,8 @@
 
 `evidence` is one row a held-out subject and cutoff: `task`, `subject`, `cutoff`, `y`,
 `probability`, one `baseline_<name>` or more, `territory_id`, `tier`. No row was seen by the model
-that scored it; later cutoffs are scored by models of earlier ones.
+that scored it; later cutoffs are scored by models of earlier ones. A room that decides has rows with
+`loss` in place of `y` and `probability` (training.losses).
 """
 
 from collections.abc import Mapping

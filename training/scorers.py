@@ -26,6 +26,7 @@ from features.lake import Lake
 from models.registry import Registry
 from training.config import RoomConfig
 from training.fitted import Fitted
+from training.losses import loss_table
 from training.progress import Tick, silent
 from training.release import SCORES
 from training.score_report import write_score_report
@@ -110,6 +111,8 @@ def _record(run: Run, room: str, fitted: Fitted, data_version: str) -> pd.DataFr
     names = table["task"].astype(str) + "." + table["method"].astype(str)
     for measure in table.columns.drop(["task", "method"]):
         run.metrics(dict(zip(names + "." + measure, table[measure].astype(float), strict=True)))
+    costs = loss_table(fitted.evidence)
+    run.metrics(dict(zip(costs["task"] + "." + costs["method"] + ".loss", costs["mean"], strict=True)))
     about = {"data_version": data_version, "code_version": code_version(), **fitted.about}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "report"

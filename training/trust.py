@@ -23,6 +23,7 @@ import pandas as pd
 
 from models import scoring
 from training.fitted import EVIDENCE
+from training.losses import loss_table
 
 LEAST = 30
 LEAST_PSI = 100
@@ -73,6 +74,7 @@ def report(evidence: pd.DataFrame) -> dict[str, Any]:
         "methods": scorecard(evidence),
         "fairness": fairness(evidence),
         "reliability": reliability(evidence),
+        "losses": loss_table(evidence),
     }
     return {name: _plain(frame) for name, frame in frames.items()}
 

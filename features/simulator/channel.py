@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.simulator.awards import rebate_awards
 from features.simulator.contracts import contracts
 from features.simulator.fx import fx_rates
 from features.simulator.nouns import Nouns
 from features.simulator.street import street_prices
+from features.simulator.supply import freights, product_costs, supply_terms
 from features.simulator.trace import trace_scans
 from features.simulator.world import World
 from features.tables import coerce
@@ -84,6 +86,10 @@ def _tables(n: Nouns) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "rebate_programmes", n.rebates.table(n.sold)
     yield "invoices", n.money.invoices_table(n.sold)
     yield "payments", n.money.payments_table(n.sold, n.solvency)
+    yield "rebate_awards", rebate_awards(n)
+    yield "supply_terms", supply_terms(n)
+    yield "product_costs", product_costs(n)
+    yield "freights", freights(n)
     yield "trace_scans", trace_scans(n.world, n.land, n.sold, n.flow, n.diversion)
 
 

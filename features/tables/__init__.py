@@ -21,6 +21,7 @@ from features.tables.checks import Known, faults
 from features.tables.contracts import CONTRACTS
 from features.tables.dealers import DEALERS
 from features.tables.fault import Fault
+from features.tables.freights import FREIGHTS
 from features.tables.fx_rates import FX_RATES
 from features.tables.invoices import INVOICES
 from features.tables.licences import LICENCES
@@ -28,14 +29,17 @@ from features.tables.outlets import OUTLETS
 from features.tables.overrides import OVERRIDES
 from features.tables.payments import PAYMENTS
 from features.tables.prices import PRICES
+from features.tables.product_costs import PRODUCT_COSTS
 from features.tables.products import PRODUCTS
 from features.tables.promotions import PROMOTIONS
+from features.tables.rebate_awards import REBATE_AWARDS
 from features.tables.rebate_programmes import REBATE_PROGRAMMES
 from features.tables.returns import RETURNS
 from features.tables.sell_in import SELL_IN
 from features.tables.sell_out import SELL_OUT
 from features.tables.signals import SIGNALS
 from features.tables.stock import STOCK
+from features.tables.supply_terms import SUPPLY_TERMS
 from features.tables.table import Table
 from features.tables.trace_scans import TRACE_SCANS
 from features.tables.verdicts import VERDICTS
@@ -45,7 +49,7 @@ __all__ = ["SCHEMAS", "Fault", "Known", "Table", "check", "coerce", "table"]
 _ALL = (
     *(DEALERS, OUTLETS, PRODUCTS, SELL_IN, SELL_OUT, STOCK, PRICES, PROMOTIONS, SIGNALS),
     *(REBATE_PROGRAMMES, INVOICES, PAYMENTS, CONTRACTS, TRACE_SCANS, FX_RATES, VERDICTS, OVERRIDES),
-    *(LICENCES, RETURNS),
+    *(LICENCES, RETURNS, SUPPLY_TERMS, PRODUCT_COSTS, FREIGHTS, REBATE_AWARDS),
 )
 SCHEMAS: dict[str, Table] = {one.name: one for one in _ALL}
 

@@ -29,8 +29,8 @@ def duplicated(frame: pd.DataFrame, key: tuple[str, ...]) -> Flags:
 
 
 def strangers(values: "pd.Series[str]", known: Collection[str]) -> Flags:
-    """Values that the referenced table does not have."""
-    return np.asarray(values.notna() & ~values.isin(list(known)), dtype=bool)
+    """Values that the referenced table does not have; a blank one, where it is allowed, means all."""
+    return np.asarray(values.notna() & (values != "") & ~values.isin(list(known)), dtype=bool)
 
 
 def absurd(frame: pd.DataFrame, column: str) -> Flags:

@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.draws import Draws
 from features.intermittency import zero_rate
 from features.panel import Panel
 from features.windows import level, window_deviation
 from models.demand.analogues import Analogues
 from models.demand.forecast import LEVELS, Forecast
 from models.demand.members import Member
+from models.demand.paths import Paths
 from models.demand.segments import Segments
 from models.demand.spread import Clues, Spread
 from models.demand.stack import Stack
@@ -59,6 +61,7 @@ class DemandModel:
     spread_: Spread = field(init=False, repr=False)
     segments_: Segments = field(init=False, repr=False)
     analogues_: Analogues = field(init=False, repr=False)
+    paths_: Paths = field(init=False, repr=False)
 
     def fit(self, panel: Panel, members: Mapping[str, Member], replay: Replay) -> Self:
         """Take members fitted on `panel`; learn their blend and its error from `replay`."""
@@ -83,6 +86,9 @@ class DemandModel:
             for p, f, m in zip(replay.panels, replay.forecasts, _parts(mean, replay), strict=True)
         ]
         self.spread_ = Spread(levels=self.levels_).fit(_joined(clues), y, segment)
+        bands = self.spread_.quantiles(_joined(clues), segment)
+        dealers = np.concatenate([p.static["dealer_id"].astype(str).to_numpy() for p in replay.panels])
+        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, dealers)
         return self
 
     @property
@@ -113,6 +119,15 @@ class DemandModel:
             members={name: layers[:, :steps, j] for j, name in enumerate(self.members_)},
             notes=notes,
         )
+
+    def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
+        """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
+        forecast = self.predict(panel, horizon=horizon)
+        dealers = panel.static["dealer_id"].astype(str).to_numpy()
+        units = self.paths_.draw(
+            forecast.quantiles, forecast.mean, dealers, count=count, rng=np.random.default_rng(seed)
+        )
+        return Draws(keys=panel.static, periods=forecast.periods, units=units)
 
     def _ready(self, panel: Panel, steps: int) -> Panel:
         """The panel with the plans and signals of training; plans complete for the steps asked."""

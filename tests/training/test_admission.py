@@ -107,3 +107,45 @@ def test_the_report_escapes_names_and_holds_every_task(tmp_path):
     assert "<b>N</b>" not in page
     assert "&lt;scores&gt;" in page
     assert page.count("<circle") == 10
+
+
+def costs(n=60, *, ours=1.0, seed=0):
+    """Rows of a room that decides: losses beside those of two simple rules."""
+    rng = np.random.default_rng(seed)
+    usual = rng.gamma(4, 5, n)
+    return pd.DataFrame(
+        {
+            "task": "order_cost",
+            "subject": [f"D{i}" for i in range(n)],
+            "cutoff": pd.Timestamp("2024-01-01"),
+            "loss": usual * ours * rng.uniform(0.9, 1.1, n),
+            "baseline_mean_12": usual,
+            "baseline_last_value": usual * 1.3,
+        }
+    )
+
+
+def test_decisions_that_cost_less_than_every_simple_rule_are_admitted():
+    verdict = admit_scores(pd.concat([costs(ours=0.8), evidence()]))
+    assert verdict.passes
+    assert any(said.startswith("order_cost: mean loss") for said in verdict.reasons)
+    assert admit_scores(costs(ours=0.8).assign(y=np.nan, probability=np.nan)).passes
+
+
+def test_decisions_that_cost_more_than_one_simple_rule_are_not():
+    verdict = admit_scores(costs(ours=1.2).assign(y=np.nan, probability=np.nan))
+    assert not verdict.better
+    assert "surely behind mean_12" in verdict.reasons[0]
+
+
+def test_a_few_decisions_judge_nothing():
+    assert not admit_scores(costs(n=10, ours=0.5).assign(y=np.nan, probability=np.nan)).passes
+
+
+def test_a_challenger_has_to_decide_surely_better_than_the_champion():
+    champion, worse, better = (
+        costs(ours=x, seed=3).assign(y=np.nan, probability=np.nan) for x in (1.0, 1.1, 0.9)
+    )
+    assert compare_scores(champion, better, seed=0).passes
+    assert not compare_scores(champion, worse, seed=0).better
+    assert not compare_scores(champion, champion, seed=0).better
