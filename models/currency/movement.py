@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 LEAST = 20  # returns, below which nothing is said of a currency
 STRETCHES = (0.8, 1.6)
 _WINDOW_DAYS = 21
-_REFIT_DAYS = 126
+_FIRST_DAYS = 252  # of a history, before its first window
+_REFIT_DAYS = 252
 _LEVELS = (0.90, 0.95)
 _PRIOR_WINDOWS = 30.0
 _DRAWS = 500
@@ -76,7 +77,7 @@ class Movement:
         own = returns.dropna().to_numpy(dtype=np.float64)
         model = self.model(currency, own)
         scores = pd.Series(standardised(model, own), returns.dropna().index).reindex(returns.index)
-        filled = scores.to_numpy(dtype=np.float64, copy=True)
+        filled = np.array(scores, dtype=np.float64)
         missing = np.flatnonzero(np.isnan(filled))
         filled[missing] = filled[np.isfinite(filled)][missing % len(own)]
         walk = self.stretch_ * paths(model, own, filled[place])
@@ -87,7 +88,7 @@ def _ratios(returns: Array, seed: int) -> Iterator[tuple[float, ...]]:
     """Each past window's return over the edges that were foretold for it, one number a level."""
     rng = np.random.default_rng(seed)
     model, last = Constant(), -_REFIT_DAYS
-    for t in range(2 * _REFIT_DAYS, len(returns) - _WINDOW_DAYS + 1, _WINDOW_DAYS):
+    for t in range(_FIRST_DAYS, len(returns) - _WINDOW_DAYS + 1, _WINDOW_DAYS):
         past = returns[:t]
         if t - last >= _REFIT_DAYS:
             model, last = belief(past), t

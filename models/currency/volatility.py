@@ -30,7 +30,7 @@ True
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,7 +179,7 @@ def _filtered(returns: Array, weights: tuple[float, float, float]) -> Array:
     first = _mean_square(returns[:_DAYS_BEFORE]) if len(returns) and (news or memory) else base
     driven = base + news * returns**2
     rest = lfilter([1.0], [1.0, -memory], driven, zi=np.array([memory * first]))[0]
-    return np.maximum(np.append(first, rest), FLOOR)
+    return np.asarray(np.maximum(np.append(first, rest), FLOOR))
 
 
 def _likelihood(returns: Array, variances: Array, freedom: float) -> float:
@@ -206,6 +206,6 @@ def _freedom(x: float) -> float:
 
 def _lowest(loss: Callable[[Array], float], starts: list[tuple[float, ...]]) -> Array:
     """The best end of several starts."""
-    options = {"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400}
-    found = [minimize(loss, np.array(start), method="Nelder-Mead", options=options) for start in starts]
+    options: Any = {"xatol": 1e-3, "fatol": 1e-4, "maxiter": 400}
+    found = [minimize(loss, list(start), method="Nelder-Mead", options=options) for start in starts]
     return np.asarray(min(found, key=lambda one: float(one.fun)).x)
