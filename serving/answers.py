@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, orders
+from serving.rooms import contract, credit, currency, growth, health, orders
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+CURRENCY = "/v1/fx/recommend"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,16 @@ ANSWERS: dict[str, Answerer] = {
         fields=orders.FIELDS,
         example=orders.EXAMPLE,
         answer=orders.answer,
+    ),
+    CURRENCY: Answerer(
+        room="currency",
+        operation="recommend_currency",
+        summary="The currency to invoice each dealer in, by expected cost, risk and history",
+        request=currency.Request,
+        response=currency.Response,
+        fields=currency.FIELDS,
+        example=currency.EXAMPLE,
+        answer=currency.answer,
     ),
     CONTRACTS: Answerer(
         room="contract",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, CURRENCY, GROWTH, HEALTH, ORDERS
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -88,6 +88,11 @@ class Endpoints:
     def orders(self, body: Body, /) -> Response:
         """Approve, review or hold each order before it is shipped."""
         return self._scored(ORDERS, body)
+
+    @bentoml.api(route=CURRENCY, input_spec=Body, output_spec=ANSWERS[CURRENCY].response)  # type: ignore[untyped-decorator]
+    def recommend_currency(self, body: Body, /) -> Response:
+        """The currency to invoice each dealer in, by expected cost, risk and history."""
+        return self._scored(CURRENCY, body)
 
     @bentoml.api(route=CONTRACTS, input_spec=Body, output_spec=ANSWERS[CONTRACTS].response)  # type: ignore[untyped-decorator]
     def contracts(self, body: Body, /) -> Response:

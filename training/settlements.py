@@ -1,10 +1,10 @@
 """Settlements: what invoices had cost in the currency that a model recommended, and in simple ones.
 
-In:   a model of the currency room and its answer as of a cutoff; invoices of the month after it that were paid
-      by the moment of judging (`Paid`), the rates known at that moment.
+In:   a model of the currency room and its answer as of a cutoff; invoices of the month after it that were
+      paid by the moment of judging (`Paid`), the rates known at that moment.
 Out:  one row an own currency of the dealers: mean cost of its invoices in percent, for the recommended
-      currency (`loss`) and for home, the one used last, and the dealer's own (`baseline_*`), all on the same invoices;
-      once with what the rates won or lost (`cost`) and once without (`charge`).
+      currency (`loss`) and for home, the one used last, and the dealer's own (`baseline_*`), all on the same
+      invoices; once with what the rates won or lost (`cost`) and once without (`charge`).
 
 Dealers whose own money is home are left out: nobody changes money there. The payoff, and who bears what, is
 models.currency.settlement. Nothing of an invoice is used but its dealer, its days and what was used before.

@@ -24,7 +24,9 @@ Limits: risks are priced one invoice at a time; what two currencies hedge of eac
 97.0
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,8 @@ from models.currency.terms import Terms
 Array = NDArray[np.float64]
 _STEP_DAYS = 5  # mean days are rounded to these, so that dealers share an answer
 _BUSINESS_SHARE = 5 / 7
+Shares = Mapping[str, float]
+_NONE: Shares = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +71,21 @@ class Costs:
     kept: dict[tuple[str, int], Array] = field(default_factory=dict, repr=False)
 
     def of(
-        self, currency: str, own: str, days: float, *, hedged_share: float = 0.0, used_share: float = 0.0
+        self, currency: str, own: str, days: float, *, used: Shares = _NONE, hedged: Shares = _NONE
     ) -> Cost:
-        """The cost of invoicing a dealer that has its own currency and pays after so many days."""
-        terms, open_share = self.terms, 1 - hedged_share
+        """The cost of invoicing a dealer that has its own currency and pays after so many days.
+
+        `used`: shares of its history, empty without one; `hedged`: of a currency's receipts.
+        """
+        terms, hedged_share = self.terms, hedged.get(currency, 0.0)
+        open_share = 1 - hedged_share
         loss = -np.expm1(self._moved(currency, days))
         risk_rate = open_share * max(cvar(loss, terms.tail_rate), 0.0)
         dealer = self._dealer(currency, own, days)
-        unaccustomed = terms.unaccustomed_rate * (1 - used_share)
+        unaccustomed = self._unaccustomed(currency, used)
         spread = open_share * terms.spread(currency)
         fixed = spread + terms.risk_charge_rate * risk_rate + dealer + unaccustomed
-        at_home = self._dealer(terms.home, own, days)
+        at_home = self._dealer(terms.home, own, days) + self._unaccustomed(terms.home, used)
         drift = 0.0 - terms.forward(currency, days)
         return Cost(
             spread_rate=spread,
@@ -91,6 +99,9 @@ class Costs:
             else 0.0,
             hedged_share=hedged_share,
         )
+
+    def _unaccustomed(self, currency: str, used: Shares) -> float:
+        return self.terms.unaccustomed_rate * (1 - used.get(currency, 0.0)) if used else 0.0
 
     def _dealer(self, currency: str, own: str, days: float) -> float:
         """What the dealer hands back."""

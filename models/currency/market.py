@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from features.errors import ChannelError
 from features.exposure import MissingRate
 from features.rates import Rates
-from models.currency.costs import Cost, Costs
+from models.currency.costs import Costs, Shares
 from models.currency.decide import Row, ranked
 from models.currency.movement import LEAST, Movement
 from models.currency.terms import Terms
@@ -33,7 +33,6 @@ _YEAR_DAYS = 252
 _BUSINESS_SHARE = 5 / 7
 _BAND = (0.05, 0.95)
 RATES = ("currency", "rate_date", "rate", "volatility", "low_rate", "high_rate", "stale_days", "note")
-Shares = Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +76,8 @@ class Market:
             why = f"the dealer's own currency {own} is refused, so what it would bear is not known"
             refused |= {c: why for c in asked if c not in refused and c != home}
         payer = home if own in refused else own
-        costs: dict[str, Cost] = {
-            c: self.costs.of(
-                c,
-                payer,
-                days,
-                hedged_share=hedged.get(c, 0.0),
-                used_share=used.get(c, 0.0) if used else 1.0,
-            )
-            for c in asked
-            if c not in refused
-        }
+        usable = [c for c in asked if c not in refused]
+        costs = {c: self.costs.of(c, payer, days, used=used, hedged=hedged) for c in usable}
         return ranked(costs, used, refused, home=home)
 
     def table(self) -> pd.DataFrame:

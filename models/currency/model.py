@@ -27,8 +27,9 @@ from features.known import Tables, known
 from features.rates import Rates
 from features.sheets import naive
 from features.tables import SCHEMAS, coerce
+from models.currency.costs import Shares
 from models.currency.exposure import Exposure
-from models.currency.market import Market, Shares
+from models.currency.market import Market
 from models.currency.movement import Movement
 from models.currency.terms import Terms
 from models.errors import NotFitted
