@@ -9,8 +9,8 @@ No view: every currency's paths are shifted so that the mean of exp(path) is 1 o
 `stretch_` widens the paths by what past windows, each foretold from the days before it, were found too narrow
 by; it is shrunk to 1 where few windows are on record.
 
-Errors: models.errors.NotFitted. Limits: a day on which only some currencies have a rate is filled in for the
-others from their own past, which loosens what ties them.
+Errors: models.errors.NotFitted. Limits: the last `MEMORY_DAYS` are read; a day on which
+only some currencies have a rate is filled in for the others from their own past, which loosens what ties them.
 
 >>> rng = np.random.default_rng(0)
 >>> both = rng.normal(0, 0.005, 700)
@@ -36,6 +36,7 @@ from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 LEAST = 20  # returns, below which nothing is said of a currency
+MEMORY_DAYS = 2520  # ten years: what a currency was under an older regime says little
 STRETCHES = (0.8, 1.6)
 _WINDOW_DAYS = 21
 _FIRST_DAYS = 252  # of a history, before its first window
@@ -55,6 +56,7 @@ class Movement:
 
     def fit(self, returns: pd.DataFrame) -> Self:
         """Learn each currency's volatility, and from past windows how wide bands have to be."""
+        returns = returns.tail(MEMORY_DAYS)
         histories = {str(c): returns[c].dropna().to_numpy(dtype=np.float64) for c in returns}
         self.models_ = {c: belief(r) for c, r in histories.items() if len(r) >= LEAST_EWMA}
         self.stretch_ = _stretch([ratio for r in histories.values() for ratio in _ratios(r, self.seed)])
@@ -68,7 +70,7 @@ class Movement:
 
     def paths(self, returns: pd.DataFrame, *, days: int, count: int) -> Array:
         """Log of the coming rates over today's, [k, h, s], currencies in the order of the columns."""
-        rng = np.random.default_rng(self.seed)
+        rng, returns = np.random.default_rng(self.seed), returns.tail(MEMORY_DAYS)
         place = rng.integers(0, max(len(returns), 1), (days, count))
         out = [self._one(str(c), returns[c], place) for c in returns]
         return np.stack(out) if out else np.zeros((0, days, count))

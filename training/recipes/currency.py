@@ -12,6 +12,7 @@ with it stands in `about`. Without rates there is no evidence, and everybody is 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -79,28 +80,44 @@ def fit(tables: Tables, moment: pd.Timestamp, config: Config, *, tick: Tick = si
     """The room's model at a moment, and how models of earlier moments did."""
     moment = naive(moment)
     model = CurrencyModel(terms=config.terms(), seed=config.seed).fit(tables, moment)
-    rates = model.rates(tables, moment)
-    past, returns = Paid.of(tables, rates), rates.returns()
     tick("volatility")
-    variances, charges, costs = list[pd.DataFrame](), list[pd.DataFrame](), list[pd.DataFrame]()
-    for cutoff, earlier in _earlier(tables, moment, config):
-        market = earlier.market(tables, cutoff)
-        variances.append(_volatility(market, returns, cutoff))
-        told = judged(earlier, earlier.score(tables, cutoff)["currencies"], cutoff, market.rates, past)
-        charges.append(told["charge"].assign(task="settlement"))
-        costs.append(told["cost"])
-        tick(f"evidence of {cutoff:%Y-%m}")
-    seen = pd.concat([*variances, *charges], ignore_index=True) if variances else pd.DataFrame()
+    told = judged_months(tables, moment, config, tick=tick)
+    parts = [*told.variances, *told.charges]
+    seen = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    currencies = model.rates(tables, moment).currencies
     evidence = seen.drop(columns=_held(seen))
     columns = [*dict.fromkeys([*EVIDENCE, "loss", *evidence.columns])]
     about = {
         "home_currency": model.terms.home,
-        "currencies": rates.currencies,
+        "currencies": currencies,
         "stretch": model.movement_.stretch_,
-        "fallback": "" if rates.currencies else "no exchange rates are on record, so everybody is told home",
+        "fallback": "" if currencies else "no exchange rates are on record, so everybody is told home",
     }
-    about |= _coverage(seen) | {"settlement_with_luck": _with_luck(costs)}
+    about |= _coverage(seen) | {"settlement_with_luck": _with_luck(told.costs)}
     return Fitted(model=model, evidence=evidence.reindex(columns=columns), about=about)
+
+
+@dataclass
+class Judged:
+    """Month after month: losses of variances, and what settlements had cost without and with luck."""
+
+    variances: list[pd.DataFrame] = field(default_factory=list)
+    charges: list[pd.DataFrame] = field(default_factory=list)
+    costs: list[pd.DataFrame] = field(default_factory=list)
+
+
+def judged_months(tables: Tables, moment: pd.Timestamp, config: Config, *, tick: Tick = silent) -> Judged:
+    """Later months, each answered by a model of earlier rates."""
+    rates = CurrencyModel(terms=config.terms()).rates(tables, moment)
+    past, returns, out = Paid.of(tables, rates), rates.returns(), Judged()
+    for cutoff, earlier in _earlier(tables, moment, config):
+        market = earlier.market(tables, cutoff)
+        out.variances.append(_volatility(market, returns, cutoff))
+        told = judged(earlier, earlier.score(tables, cutoff)["currencies"], cutoff, market.rates, past)
+        out.charges.append(told["charge"].assign(task="settlement"))
+        out.costs.append(told["cost"])
+        tick(f"evidence of {cutoff:%Y-%m}")
+    return out
 
 
 def _earlier(
