@@ -10,7 +10,7 @@ No view: every currency's paths are shifted so that the mean of exp(path) is 1 o
 by; it is shrunk to 1 where few windows are on record.
 
 Errors: models.errors.NotFitted. Limits: the last `MEMORY_DAYS` are read; a day on which
-only some currencies have a rate is filled in for the others from their own past, which loosens what ties them.
+only some currencies have a rate is filled in for the others from their own past: that loosens what ties them.
 
 >>> rng = np.random.default_rng(0)
 >>> both = rng.normal(0, 0.005, 700)

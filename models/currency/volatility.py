@@ -8,9 +8,12 @@ Out:  variances [t + 1] of each day and of tomorrow, given the days before it; t
     Constant   the mean square of all returns
     Ewma       v[t+1] = decay v[t] + (1 - decay) r[t]^2
     Garch      v[t+1] = v (1 - a - b) + a r[t]^2 + b v[t], v the mean square (variance-targeted)
+    Anchored   half the variance of Garch, half the mean square of the last `RECENT_DAYS`
 
 `decay`, or a and b, and the degrees of freedom of Student's t are those of the highest likelihood (scipy).
-`belief` takes Garch with `LEAST_GARCH` returns, Ewma with `LEAST_EWMA`, else Constant.
+A mean of ten years is no anchor where regimes last for years (a managed rate that is let go): Anchored was
+chosen for that, on rates of 2005 to 2014 and simulated ones (docs/rooms/currency.md).
+`belief` takes Anchored with `LEAST_GARCH` returns, Ewma with `LEAST_EWMA`, else Constant.
 
 The mean return is zero: over days it is small beside the spread, and guessing it is a view on the rate.
 
@@ -30,7 +33,7 @@ True
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +46,7 @@ from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 LEAST_EWMA, LEAST_GARCH = 60, 500
+RECENT_DAYS = 120
 FLOOR = 1e-12  # of a variance: a rate that is held moves by rounding alone
 _DAYS_BEFORE = 60  # whose mean square starts the recursion
 _LEAST_FREEDOM, _MOST_FREEDOM = 2.5, 200.0
@@ -53,6 +57,7 @@ class Constant:
     """One variance for all days."""
 
     variance_: float = field(default=float("nan"), init=False)
+    recent_share: ClassVar[float] = 0.0  # of the variance is that of the last days
 
     def fit(self, returns: Array) -> Self:
         """The mean square."""
@@ -69,7 +74,8 @@ class Constant:
 
     def variances(self, returns: Array) -> Array:
         """Of each day and of tomorrow, [t + 1]."""
-        return _filtered(returns, self.weights)
+        moved = _filtered(returns, self.weights)
+        return (1 - self.recent_share) * moved + self.recent_share * _recent(returns)
 
 
 @dataclass(kw_only=True)
@@ -130,9 +136,16 @@ class Garch(Constant):
         return self.variance_ * (1 - self.news_ - self.memory_), self.news_, self.memory_
 
 
+@dataclass(kw_only=True)
+class Anchored(Garch):
+    """Garch held halfway to what the rate did lately."""
+
+    recent_share: ClassVar[float] = 0.5
+
+
 def belief(returns: Array) -> Constant:
     """The richest model that the length of a history supports."""
-    kinds = [(LEAST_GARCH, Garch), (LEAST_EWMA, Ewma)]
+    kinds = [(LEAST_GARCH, Anchored), (LEAST_EWMA, Ewma)]
     kind = next((kind for least, kind in kinds if len(returns) >= least), Constant)
     return kind().fit(returns)
 
@@ -140,11 +153,13 @@ def belief(returns: Array) -> Constant:
 def horizon_variance(model: Constant, returns: Array, days: int) -> float:
     """Variance of the sum of the next so many days."""
     base, news, memory = model.weights
-    ahead = np.empty(days)
-    ahead[0] = model.variances(returns)[-1]
-    for day in range(1, days):
-        ahead[day] = base + (news + memory) * ahead[day - 1]
-    return float(ahead.sum())
+    share, recent = model.recent_share, _recent(returns)[-1]
+    moved, total = _filtered(returns, model.weights)[-1], 0.0
+    for _ in range(days):
+        variance = (1 - share) * moved + share * recent
+        total += variance
+        moved = base + news * variance + memory * moved
+    return float(total)
 
 
 def standardised(model: Constant, returns: Array) -> Array:
@@ -156,11 +171,12 @@ def standardised(model: Constant, returns: Array) -> Array:
 def paths(model: Constant, returns: Array, scores: Array) -> Array:
     """Sums of the returns of the coming days, [h, s], from standardised returns drawn for them [h, s]."""
     base, news, memory = model.weights
-    variance = np.full(scores.shape[1], model.variances(returns)[-1])
+    share, recent = model.recent_share, _recent(returns)[-1]
+    moved = np.full(scores.shape[1], _filtered(returns, model.weights)[-1])
     out = np.empty(scores.shape)
     for day, drawn in enumerate(scores):
-        out[day] = np.sqrt(variance) * drawn
-        variance = base + news * out[day] ** 2 + memory * variance
+        out[day] = np.sqrt((1 - share) * moved + share * recent) * drawn
+        moved = base + news * out[day] ** 2 + memory * moved
     return np.cumsum(out, axis=0)
 
 
@@ -180,6 +196,14 @@ def _filtered(returns: Array, weights: tuple[float, float, float]) -> Array:
     driven = base + news * returns**2
     rest = lfilter([1.0], [1.0, -memory], driven, zi=np.array([memory * first]))[0]
     return np.asarray(np.maximum(np.append(first, rest), FLOOR))
+
+
+def _recent(returns: Array) -> Array:
+    """Mean square of the last days before each day and before tomorrow, [t + 1]; the first days' at first."""
+    sums = np.append(0.0, np.cumsum(returns**2))
+    ends = np.maximum(np.arange(len(sums)), min(_DAYS_BEFORE, len(returns)))
+    begins = np.maximum(ends - RECENT_DAYS, 0)
+    return np.maximum((sums[ends] - sums[begins]) / np.maximum(ends - begins, 1), FLOOR)
 
 
 def _likelihood(returns: Array, variances: Array, freedom: float) -> float:

@@ -7,6 +7,8 @@ from arch import arch_model
 from features.errors import TooFewRows
 from models.currency.coverage import kupiec, qlike
 from models.currency.volatility import (
+    RECENT_DAYS,
+    Anchored,
     Constant,
     Ewma,
     Garch,
@@ -30,7 +32,7 @@ def drawn(n=1500, seed=1, news=0.08, memory=0.87, variance=1e-5):
 
 
 RETURNS = drawn()
-KINDS = (Constant, Ewma, Garch)
+KINDS = (Constant, Ewma, Garch)  # pure recursions
 
 
 def test_the_parameters_are_those_of_arch():
@@ -80,13 +82,29 @@ def test_the_stated_likelihood_is_that_of_scipy():
     assert one.likelihood_ == pytest.approx(likelihood(one, one.freedom_), abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, Anchored])
 def test_the_variance_of_the_sum_is_that_of_many_paths(kind):
     one = kind().fit(RETURNS)
     scores = standardised(one, RETURNS)
     rng = np.random.default_rng(0)
     ends = paths(one, RETURNS, scores[rng.integers(0, len(scores), (20, 20_000))])[-1]
     assert ends.var() == pytest.approx(horizon_variance(one, RETURNS, 20), rel=0.06)
+
+
+def test_the_anchored_variance_is_half_of_what_the_last_days_were():
+    one, plain = Anchored().fit(RETURNS), Garch().fit(RETURNS)
+    for t in (RECENT_DAYS, 700, len(RETURNS)):
+        recent = np.mean(RETURNS[t - RECENT_DAYS : t] ** 2)
+        expected = 0.5 * plain.variances(RETURNS)[t] + 0.5 * recent
+        assert one.variances(RETURNS)[t] == pytest.approx(expected)
+
+
+def test_a_new_regime_is_believed_sooner_than_by_the_mean_of_all_days():
+    calm = RETURNS / 5
+    both = np.append(calm, RETURNS[:150])
+    anchored, plain = (horizon_variance(k().fit(both), both, 250) for k in (Anchored, Garch))
+    truth = 250 * np.mean(RETURNS**2)
+    assert abs(np.log(anchored / truth)) < abs(np.log(plain / truth))
 
 
 def test_variance_returns_to_its_mean_after_a_storm():
@@ -98,7 +116,7 @@ def test_variance_returns_to_its_mean_after_a_storm():
 
 def test_the_model_grows_with_the_history():
     kinds = [type(belief(RETURNS[:n])) for n in (30, 100, 800)]
-    assert kinds == [Constant, Ewma, Garch]
+    assert kinds == [Constant, Ewma, Anchored]
 
 
 def test_ten_times_the_returns_are_ten_times_the_volatility():
