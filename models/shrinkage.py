@@ -6,11 +6,13 @@ In:   what each series says: precision A [n, p, p] (sum of x x' over the noise) 
       its group's code [n]; the evidence of one row `unit` [p]; sign bounds [p], [p].
 Out:  `Shrunk`: posterior means and covariances of series, groups and all.
 
-P is diagonal, so many rows of evidence each; how many is chosen by the marginal likelihood (empirical
-Bayes), once for the main coefficient (the first) and once for the others together. Signs hold by
+P is diagonal, so many rows of evidence each; how many is the likeliest (empirical Bayes, the spread of
+the prior being uniform beforehand), once for the main coefficient (the first) and once for the others
+together. Signs hold by
 construction: where the best coefficients break a bound, the best ones that keep it are taken.
 
-Source: Morris (1983), Parametric empirical Bayes, JASA 78; coordinate descent for box-constrained
+Source: Morris (1983), Parametric empirical Bayes, JASA 78; Gelman (2006), Prior distributions for
+        variance parameters, Bayesian Analysis 1; coordinate descent for box-constrained
         quadratics (Bertsekas 1999, 2.7).
 Limits: normal errors; what groups share beyond their periods' shocks (`group_shocks`) is left out.
 
@@ -149,7 +151,7 @@ def _pulls(likelihood: Callable[[Array], float], unit: Array) -> Array:
         told = []
         for pull in _PULLS if len(unit[part]) else ():
             rows[part] = pull
-            told.append(likelihood(np.asarray(rows * unit, dtype=float)))
+            told.append(likelihood(np.asarray(rows * unit, dtype=float)) - 0.5 * np.log(pull))
         if told:
             rows[part] = _PULLS[int(np.argmax(told))]
     return np.asarray(rows * unit)
