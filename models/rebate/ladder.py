@@ -189,10 +189,10 @@ class Ladders:
     def to_coins(self, amounts: NDArray[np.float64]) -> Coins:
         """Amounts [n, s] in whole coins, half up."""
         scaled = np.asarray(amounts, dtype=float) * self.coins_per_unit[:, None]
-        return np.floor(np.clip(scaled, 0, _MOST_COINS) + 0.5).astype(np.int64)
+        return np.asarray(np.floor(np.clip(scaled, 0, _MOST_COINS) + 0.5), dtype=np.int64)
 
     def coins(self, purchases: Coins, awards: Coins | None = None) -> Coins:
-        """What each ladder pays for each of its purchases [n, s]; `awards` [n, s] are added before the cap."""
+        """What each ladder pays for its purchases [n, s]; `awards` [n, s] are added before the cap."""
         net = np.clip(purchases, 0, _MOST_COINS)
         paid = self._of_tiers(net) + (0 if awards is None else awards)
         return np.asarray(np.minimum(paid, self.caps[:, None]), dtype=np.int64)
