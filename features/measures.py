@@ -1,10 +1,10 @@
 """Measures: what awards of rebate programmes ask for besides volume, so far and as known at a moment.
 
-In:   books, standing, rows (dealer_id, starts_at, ends_at) and the moment.
+In:   books, standing (or invoices and payments), rows (dealer_id, starts_at, ends_at) and the moment.
 Out:  [n] a row each; NaN where it cannot be known.
       outlets      outlets of the dealer with sales in the programme's time
       turnover     units that reached consumers over mean units in stock, as turns a year
-      collections  of the money that fell due in the programme's time, the share paid by its due day
+      in_time      of the money that fell due in the programme's time, the share paid by its due day
 Errors: none.
 
 >>> due, day = pd.to_datetime(["2024-01-10", "2024-02-10"]), pd.Timestamp("2024-03-01")
@@ -57,12 +57,6 @@ def turnover(books: Books, standing: Standing, rows: pd.DataFrame, moment: pd.Ti
     years = np.maximum(inside.sum(axis=1), 1) / 12
     known = (counted > 0) & (mean > 0)
     return np.where(known, sold / np.where(known, mean, 1.0) / years, np.nan)
-
-
-def collections(books: Books, standing: Standing, rows: pd.DataFrame, moment: pd.Timestamp) -> Array:
-    """Share of what fell due that was paid in time, [n]."""
-    told = in_time(books.seen("invoices", moment), books.seen("payments", moment), rows, moment)
-    return np.asarray(told["share"], dtype=float)
 
 
 def in_time(

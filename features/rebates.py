@@ -8,8 +8,10 @@ Out:  `Progress`: n accounts (a dealer and a currency) over t months that are ov
       cover     [n, t]  stock at the month's end over what was sold in the last three months; NaN unknown
       top_rate  [n, t + AHEAD]  highest rate of the ladders running in the month; NaN where none runs
       rows      one a dealer and running programme: dealer_id, programme_id, currency, starts_at, ends_at,
-                account, amount_to_date, days_elapsed, days_left, months_left, and the measures of awards:
-                outlets (that bought), turnover (stock turns a year), collections (share paid in time)
+                account, first_threshold, amount_to_date, open_amount (its part in months that are not over),
+                days_elapsed, days_left, months_left; the measures of awards so far: outlets (that bought), turnover (stock
+                turns a year), collections (share paid in time), due_amount; `usual_` the same of the last
+                twelve months; outlets_known, outlets_month (that buy in a month)
       tiers, awards     rows of the tables, of the running programmes
 
 A purchase counts in a programme when its period starts inside it; a row without an amount counts with the
@@ -32,8 +34,8 @@ Errors: features.standing.NoSales.
 [{'amount_to_date': 130.0, 'months_left': 5.0}]
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -42,7 +44,7 @@ from numpy.typing import NDArray
 
 from features.exposure import MissingRate, converted
 from features.known import Tables
-from features.measures import collections, outlets, turnover
+from features.measures import in_time, outlets, turnover
 from features.sheets import Sheet, naive
 from features.standing import Books, Standing
 
@@ -72,6 +74,10 @@ class Progress:
     awards: pd.DataFrame
     standing: Standing
     seen: Mapping[str, pd.DataFrame]  # prices, products ... as known at the moment
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """Some of the rows."""
+        return replace(self, rows=self.rows.iloc[list(rows)].reset_index(drop=True))
 
     @property
     def first_open(self) -> pd.Timestamp:
@@ -115,9 +121,8 @@ class Statements:
         dated, lost = self._dated(accounts, moment)
         rows = _rows(tiers, accounts, standing, moment)
         rows["amount_to_date"] = _between(dated, rows)
-        measures = (outlets, turnover, collections)
-        for measure in measures:
-            rows[measure.__name__] = measure(self.books, standing, rows, moment)
+        rows["open_amount"] = _between(dated, rows, since=standing.months[-1] + pd.DateOffset(months=1))
+        rows = pd.concat([rows, self._measures(standing, rows, moment)], axis=1)
         rows["note"] = np.where(rows["account"].isin(lost), UNCONVERTED, "")
         place = standing.dealer_ids.get_indexer(pd.Index(accounts["dealer_id"]))
         return Progress(
@@ -133,6 +138,24 @@ class Statements:
             standing=standing,
             seen={name: self.seen(name, moment) for name in ("prices", "products", "sell_in", "fx_rates")},
         )
+
+    def _measures(self, standing: Standing, rows: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+        """What awards ask for: so far, and in the last twelve months."""
+        year = rows.assign(starts_at=moment - pd.DateOffset(months=12), ends_at=moment - _DAY)
+        out = {}
+        for prefix, asked in (("", rows), ("usual_", year)):
+            for measure in (outlets, turnover):
+                out[prefix + measure.__name__] = measure(self.books, standing, asked, moment)
+            bills, paid = (self.books.seen(name, moment) for name in ("invoices", "payments"))
+            told = in_time(bills, paid, asked, moment)
+            out |= {f"{prefix}collections": told["share"], f"{prefix}due_amount": told["due_amount"]}
+        place = standing.dealer_ids.get_indexer(pd.Index(rows["dealer_id"]))
+        monthly = np.vstack([standing.layers["outlets"], np.full((1, len(standing.months)), np.nan)])
+        seen = monthly[place, -12:]
+        count = np.isfinite(seen).sum(axis=1)
+        out["outlets_month"] = np.where(count > 0, np.nansum(seen, axis=1) / np.maximum(count, 1), np.nan)
+        out["outlets_known"] = standing.facts["outlets_known"].reindex(rows["dealer_id"]).to_numpy(float)
+        return pd.DataFrame(out, index=rows.index)
 
     def _dated(self, accounts: pd.DataFrame, moment: pd.Timestamp) -> tuple[pd.DataFrame, list[int]]:
         """Purchases and returns by account: account, period_start, amount; accounts that lost rows."""
@@ -232,6 +255,8 @@ def _rows(
 ) -> pd.DataFrame:
     """One row a dealer and running programme."""
     rows = tiers.drop_duplicates(KEYS)[[*KEYS, "currency", "starts_at", "ends_at"]].reset_index(drop=True)
+    lowest = tiers.groupby(KEYS, sort=False)["threshold_amount"].min() if len(tiers) else pd.Series()
+    rows["first_threshold"] = lowest.to_numpy(float)
     index = pd.MultiIndex.from_frame(accounts[["dealer_id", "currency"]])
     wanted = pd.MultiIndex.from_frame(rows[["dealer_id", "currency"]].astype(str))
     rows["account"] = index.get_indexer(wanted)
@@ -250,8 +275,8 @@ def _months_left(ends: "pd.Series[Any]", first_open: pd.Timestamp) -> Array:
     return np.asarray((whole + part).clip(lower=0), dtype=float)
 
 
-def _between(dated: pd.DataFrame, rows: pd.DataFrame) -> Array:
-    """Sum of each row's account from its start to its end."""
+def _between(dated: pd.DataFrame, rows: pd.DataFrame, since: pd.Timestamp | None = None) -> Array:
+    """Sum of each row's account from its start (not before `since`) to its end."""
     day = (dated["period_start"] - pd.Timestamp(0)).dt.days.to_numpy()
     key = dated["account"].to_numpy() * 1e6 + day
     total = np.append(0.0, np.cumsum(dated["amount"].to_numpy()))
@@ -261,7 +286,8 @@ def _between(dated: pd.DataFrame, rows: pd.DataFrame) -> Array:
         return np.asarray(total[np.searchsorted(key, wanted, side)])
 
     starts, ends = pd.to_datetime(rows["starts_at"]), pd.to_datetime(rows["ends_at"])
-    return np.asarray((upto(ends, "right") - upto(starts, "left")).round(6))
+    starts = starts if since is None else starts.clip(lower=since)
+    return np.asarray(np.where(starts <= ends, upto(ends, "right") - upto(starts, "left"), 0.0).round(6))
 
 
 def _monthly(dated: pd.DataFrame, n: int, months: pd.DatetimeIndex) -> Array:

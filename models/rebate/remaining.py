@@ -59,6 +59,15 @@ class Past:
             first_month=self.first_month,
         )
 
+    def take(self, rows: NDArray[np.intp]) -> "Past":
+        """Some of the accounts."""
+        return Past(
+            amounts=self.amounts[rows],
+            cover=self.cover[rows],
+            top_rate=self.top_rate[rows],
+            first_month=self.first_month,
+        )
+
 
 @dataclass(kw_only=True)
 class Remaining:
@@ -211,7 +220,9 @@ def _windows(past: Past, rng: np.random.Generator) -> _Windows:
             parts.append(_window(past, then, int(months), alive))
     if not parts:
         nothing = np.empty(0)
-        return _Windows(x=nothing[:, None], start=nothing, months=nothing, ratio=nothing, first=nothing, after=nothing)
+        return _Windows(
+            x=nothing[:, None], start=nothing, months=nothing, ratio=nothing, first=nothing, after=nothing
+        )
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
     return _Windows(**joined)
 
