@@ -9,9 +9,9 @@ Out:  `Progress`: n accounts (a dealer and a currency) over t months that are ov
       top_rate  [n, t + AHEAD]  highest rate of the ladders running in the month; NaN where none runs
       rows      one a dealer and running programme: dealer_id, programme_id, currency, starts_at, ends_at,
                 account, first_threshold, amount_to_date, open_amount (its part in months that are not over),
-                days_elapsed, days_left, months_left; the measures of awards so far: outlets (that bought), turnover (stock
-                turns a year), collections (share paid in time), due_amount; `usual_` the same of the last
-                twelve months; outlets_known, outlets_month (that buy in a month)
+                days_elapsed, days_left, months_left; the measures of awards so far: outlets (that bought),
+                turnover (stock turns a year), collections (share paid in time), due_amount; `usual_` the
+                same of the last twelve months; outlets_known, outlets_month (that buy in a month)
       tiers, awards     rows of the tables, of the running programmes
 
 A purchase counts in a programme when its period starts inside it; a row without an amount counts with the
@@ -101,8 +101,11 @@ class Statements:
     def seen(self, name: str, moment: pd.Timestamp) -> pd.DataFrame:
         """A table as it was known; without rows when nobody loaded it."""
         if name in self.sheets:
-            return self.sheets[name].at(moment)
-        return pd.DataFrame() if name in _OWN else self.books.seen(name, moment)
+            own: pd.DataFrame = self.sheets[name].at(moment)
+            return own
+        if name in _OWN:
+            return pd.DataFrame()
+        return self.books.seen(name, moment)
 
     def running(self, moment: pd.Timestamp) -> pd.DataFrame:
         """Tiers of the programmes that run at the moment; its columns, also when none does."""
@@ -139,10 +142,17 @@ class Statements:
             seen={name: self.seen(name, moment) for name in ("prices", "products", "sell_in", "fx_rates")},
         )
 
+    def outcome(self, progress: Progress, moment: pd.Timestamp) -> pd.DataFrame:
+        """What the rows of an earlier moment came to: amount, and the measures of awards; one a row."""
+        dated, _ = self._dated(progress.accounts, naive(moment))
+        told = self._measures(self.books.at(naive(moment)), progress.rows, naive(moment))
+        amount = _between(dated, progress.rows)
+        return told[["outlets", "turnover", "collections"]].assign(amount=amount)
+
     def _measures(self, standing: Standing, rows: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
         """What awards ask for: so far, and in the last twelve months."""
         year = rows.assign(starts_at=moment - pd.DateOffset(months=12), ends_at=moment - _DAY)
-        out = {}
+        out: dict[str, Any] = {}
         for prefix, asked in (("", rows), ("usual_", year)):
             for measure in (outlets, turnover):
                 out[prefix + measure.__name__] = measure(self.books, standing, asked, moment)
@@ -286,7 +296,7 @@ def _between(dated: pd.DataFrame, rows: pd.DataFrame, since: pd.Timestamp | None
         return np.asarray(total[np.searchsorted(key, wanted, side)])
 
     starts, ends = pd.to_datetime(rows["starts_at"]), pd.to_datetime(rows["ends_at"])
-    starts = starts if since is None else starts.clip(lower=since)
+    starts = starts if since is None else starts.where(starts >= since, since)
     return np.asarray(np.where(starts <= ends, upto(ends, "right") - upto(starts, "left"), 0.0).round(6))
 
 
@@ -314,15 +324,17 @@ def _cover(standing: Standing) -> Array:
 def _top_rate(programmes: pd.DataFrame, accounts: pd.DataFrame, months: pd.DatetimeIndex) -> Array:
     """Highest rate on offer in a month, [n, t + AHEAD]."""
     reach = pd.date_range(months[0], periods=len(months) + AHEAD, freq="MS")
-    out = np.full((len(accounts), len(reach)), np.nan)
+    out = np.full((len(accounts), len(reach)), -np.inf)
     if programmes.empty:
-        return out
+        return np.full(out.shape, np.nan)
     best = programmes.groupby(["dealer_id", "starts_at", "ends_at"])["rebate_rate"].max().reset_index()
-    place = accounts.assign(row=np.arange(len(accounts)))[["dealer_id", "row"]]
-    for one in best.merge(place, on="dealer_id").itertuples():
-        inside = (reach >= one.starts_at.to_period("M").start_time) & (reach <= one.ends_at)
-        out[one.row, inside] = np.fmax(out[one.row, inside], one.rebate_rate)
-    return out
+    best = best.merge(accounts.assign(row=np.arange(len(accounts)))[["dealer_id", "row"]], on="dealer_id")
+    first = best["starts_at"].dt.to_period("M").dt.start_time.to_numpy("datetime64[ns]")
+    last, month = best["ends_at"].to_numpy("datetime64[ns]"), reach.to_numpy("datetime64[ns]")
+    inside = (month[None, :] >= first[:, None]) & (month[None, :] <= last[:, None])
+    rates = np.where(inside, best["rebate_rate"].to_numpy(float)[:, None], -np.inf)
+    np.maximum.at(out, best["row"].to_numpy(), rates)
+    return np.where(np.isfinite(out), out, np.nan)
 
 
 def _awards(awards: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

@@ -75,21 +75,23 @@ def attainment_frame(
 def tiers_frame(rows: pd.DataFrame, ladders: Ladders, told: Attainment) -> pd.DataFrame:
     """One row a tier, with what the ladder pays exactly at its threshold."""
     parts: list[dict[str, Any]] = []
-    for at, (row, ladder) in enumerate(zip(rows.itertuples(index=False), ladders.ladders, strict=True)):
+    bought = rows["amount_to_date"].to_numpy(float)
+    names = list(zip(rows["dealer_id"].astype(str), rows["programme_id"].astype(str), strict=True))
+    for at, ((dealer, programme), ladder) in enumerate(zip(names, ladders.ladders, strict=True)):
         for k, tier in enumerate(ladder.tiers):
-            missing = max(float(tier.threshold_amount) - row.amount_to_date, 0.0)
+            missing = max(float(tier.threshold_amount) - bought[at], 0.0)
             parts.append(
                 {
-                    "tier_id": f"{row.dealer_id}/{row.programme_id}/{tier.tier_no}",
-                    "dealer_id": row.dealer_id,
-                    "programme_id": row.programme_id,
+                    "tier_id": f"{dealer}/{programme}/{tier.tier_no}",
+                    "dealer_id": dealer,
+                    "programme_id": programme,
                     "currency": ladder.currency,
                     "tier_no": tier.tier_no,
                     "threshold_amount": float(tier.threshold_amount),
                     "rebate_rate": float(tier.rebate_rate),
                     "tier_rule": ladder.rule,
                     "rebate_amount": float(ladder.pay(tier.threshold_amount).ladder),
-                    "shortfall_amount": round(missing, 3),
+                    "shortfall_amount": round(float(missing), 3),
                     "probability": told.probability[at, k],
                 }
             )

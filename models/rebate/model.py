@@ -11,7 +11,7 @@ Out:  "attainment", one row a dealer and running programme: score (100 x probabi
       other ladder would pay is computed from them
 
 Amounts are in the programme's currency and never added to those of another. No running programme: frames
-without rows. A ladder that cannot be paid is left out of the frames and stands, with its faults, in "refused".
+without rows. A ladder that cannot be paid is left out of them and stands, with its faults, in "refused".
 Notes: no_forecast, short_forecast (draws do not reach three months), no_history, no_case_size,
 unknown_award, top_tier, unconverted_currency.
 Errors: features.standing.NoSales (programmes without any sell-in), models.errors.NotFitted.
@@ -36,18 +36,33 @@ from models.rebate.cases import amount_per_case
 from models.rebate.frames import ATTAINMENT, EMPTY, REFUSED, attainment_frame, purchases_frame, tiers_frame
 from models.rebate.ladder import BadLadder, Ladder, Ladders
 from models.rebate.promises import award_coins
-from models.rebate.remaining import FIRST_MONTHS, Past, Remaining
+from models.rebate.remaining import FIRST_MONTHS, MOST_ROWS, TREES, Past, Remaining
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 DRAWS = 400
 _NEW_ACCOUNT_RATE = 1.0  # of the first threshold, spread over the programme's time: nothing else is known
 _LEAST_COVERED = 0.75  # of a month's days, for draws to speak for it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Belief:
+    """n rows that can be paid: their draws, and what their ladders make of them."""
+
+    progress: Progress
+    ladders: Ladders
+    totals: Array  # [n, s]
+    told: Attainment
+    notes: Mapping[str, Flags]
+    refused: pd.DataFrame
 
 
 @dataclass
 class RebateModel:
     """Belief in what is still bought; the rest follows from the ladder."""
 
+    trees: int = TREES
+    most_rows: int = MOST_ROWS
     seed: int = 0
     cutoff_: pd.Timestamp = field(init=False, repr=False, compare=False)
     remaining_: Remaining = field(init=False, repr=False)
@@ -55,7 +70,8 @@ class RebateModel:
     def fit(self, progress: Progress) -> Self:
         """Learn from what every account bought, up to a moment."""
         self.cutoff_ = progress.moment
-        self.remaining_ = Remaining(seed=self.seed).fit(past(progress))
+        self.remaining_ = Remaining(trees=self.trees, most_rows=self.most_rows, seed=self.seed)
+        self.remaining_.fit(past(progress))
         return self
 
     def score(
@@ -71,28 +87,36 @@ class RebateModel:
 
     def frames(self, progress: Progress, draws: pd.DataFrame | None = None) -> dict[str, pd.DataFrame]:
         """The frames of where accounts stand."""
-        ladders, progress, refused = _payable(progress)
-        totals, notes = self.totals(progress, draws)
-        held, rows = Ladders.of(ladders), progress.rows
-        awards, unknown = award_coins(
-            tuple(ladders), rows, held.to_coins(totals), held.coins_per_unit, np.random.default_rng(self.seed)
-        )
-        told = attain(held, rows["amount_to_date"].to_numpy(float), totals, awards)
-        notes |= {"unknown_award": unknown, "unconverted_currency": (rows["note"] != "").to_numpy()}
-        case = amount_per_case(progress)
-        notes["no_case_size"] = ~case.sized
-        frame = attainment_frame(progress, held, told, totals, case.amount)
-        frame["note"] = _noted(notes, told, held)
+        belief = self.believe(progress, draws)
+        held, told, rows = belief.ladders, belief.told, belief.progress.rows
+        case = amount_per_case(belief.progress)
+        notes = {**belief.notes, "no_case_size": ~case.sized}
+        frame = attainment_frame(belief.progress, held, told, belief.totals, case.amount)
+        frame["note"] = _noted(notes, told)
         return {
             "attainment": frame[ATTAINMENT.columns],
             "tiers": tiers_frame(rows, held, told),
-            "purchases": purchases_frame(rows, totals),
-            "refused": refused,
+            "purchases": purchases_frame(rows, belief.totals),
+            "refused": belief.refused,
         }
 
-    def totals(
-        self, progress: Progress, draws: pd.DataFrame | None = None
-    ) -> tuple[Array, dict[str, NDArray[np.bool_]]]:
+    def believe(self, progress: Progress, draws: pd.DataFrame | None = None) -> Belief:
+        """Draws of the purchases of each payable row, and what its ladder makes of them."""
+        ladders, progress, refused = _payable(progress)
+        totals, notes = self.totals(progress, draws)
+        held, rows = Ladders.of(ladders), progress.rows
+        coins, rng = held.to_coins(totals), np.random.default_rng(self.seed)
+        awards, unknown = award_coins(tuple(ladders), rows, coins, held.coins_per_unit, rng)
+        return Belief(
+            progress=progress,
+            ladders=held,
+            totals=totals,
+            told=attain(held, rows["amount_to_date"].to_numpy(float), totals, awards),
+            notes=notes | {"unknown_award": unknown, "unconverted_currency": (rows["note"] != "").to_numpy()},
+            refused=refused,
+        )
+
+    def totals(self, progress: Progress, draws: pd.DataFrame | None = None) -> tuple[Array, dict[str, Flags]]:
         """Draws of each row's purchases over its whole programme, [n, s]; what is to be said of which row."""
         rows, known = progress.rows, past(progress)
         account = rows["account"].to_numpy(np.intp)
@@ -101,9 +125,9 @@ class RebateModel:
         first = None if draws is None or draws.empty else _first_months(progress, draws)
         count = DRAWS if first is None else first.amounts.shape[2]
         within = self.remaining_.draw(mine, months, count=count, seed=self.seed)
-        new = ~(mine.amounts > 0).any(axis=1)
-        within[new] = _of_new(rows[new], within.shape[1], self.seed)
-        notes = {"no_history": new, "no_forecast": np.full(len(rows), first is None)}
+        new: Flags = np.asarray(~(mine.amounts > 0).any(axis=1))
+        within[new] = _of_new(rows.loc[new], within.shape[1], self.seed)
+        notes: dict[str, Flags] = {"no_history": new, "no_forecast": np.full(len(rows), first is None)}
         if first is not None:
             usable = first.reaches(account, months)
             told = self._told(mine, months, first.amounts[account])
@@ -203,7 +227,7 @@ def _of_new(rows: pd.DataFrame, count: int, seed: int) -> Array:
     return np.asarray(hoped[:, None] * rng.gamma(1.0, 1.0, (len(rows), count)))
 
 
-def _noted(notes: Mapping[str, NDArray[np.bool_]], told: Attainment, ladders: Ladders) -> Sequence[str]:
+def _noted(notes: Mapping[str, Flags], told: Attainment) -> Sequence[str]:
     top = np.isnan(told.shortfall)
     order = {**notes, "top_tier": top}
     return [", ".join(name for name, of in order.items() if of[row]) for row in range(len(top))]

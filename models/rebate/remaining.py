@@ -35,6 +35,7 @@ LEAST_HISTORY = 6  # months before a window
 LEAST_ROWS = 200
 LEAF_ROWS = 20
 TREES = 60
+MOST_ROWS = 12_000
 REHEARSED_MONTHS = 12
 _LEAST_RATIO, _MOST_RATIO = 0.05, 8.0
 _GRID = np.linspace(0, 1, 21)  # distance from the middle of a distribution: 0 median, 1 either end
@@ -74,7 +75,7 @@ class Remaining:
     """Two forests over past windows: those that begin now, and those whose first months are told."""
 
     trees: int = TREES
-    most_rows: int = 12_000
+    most_rows: int = MOST_ROWS
     seed: int = 0
     whole_: "Leaves | None" = field(default=None, init=False, repr=False)
     after_: "Leaves | None" = field(default=None, init=False, repr=False)
@@ -214,10 +215,14 @@ def _windows(past: Past, rng: np.random.Generator) -> _Windows:
     t = past.amounts.shape[1]
     for start in range(LEAST_HISTORY, t):
         then = past.upto(start)
-        alive = begun(then.amounts)[:, -LEAST_HISTORY]
-        lengths = np.arange(1, min(MOST_MONTHS, t - start) + 1)
-        for months in lengths[rng.random(len(lengths)) < 1 / 3]:
-            parts.append(_window(past, then, int(months), alive))
+        most = min(MOST_MONTHS, t - start)
+        seen = signs(then.amounts, then.cover, first_month=then.first_month)
+        pace = expected(then.amounts, first_month=then.first_month, ahead=most)  # [n, most]
+        use = begun(then.amounts)[:, -LEAST_HISTORY] & (pace.sum(axis=1) > 0)
+        for months in np.flatnonzero(rng.random(most) < 1 / 3) + 1:
+            x = np.column_stack([seen, *_asked_of(then, np.full(len(seen), float(months)))])[use]
+            bought = past.amounts[use, start : start + months]
+            parts.append(_window(x, bought, pace[use, :months], start))
     if not parts:
         nothing = np.empty(0)
         return _Windows(
@@ -227,20 +232,16 @@ def _windows(past: Past, rng: np.random.Generator) -> _Windows:
     return _Windows(**joined)
 
 
-def _window(past: Past, then: Past, months: int, alive: NDArray[np.bool_]) -> _Windows:
-    start = then.amounts.shape[1]
-    asked = np.full(len(then.amounts), float(months))
-    pace = expected(then.amounts, first_month=then.first_month, ahead=months)  # [n, months]
-    bought = past.amounts[:, start : start + months]
-    use = alive & (pace.sum(axis=1) > 0)
-    pace, bought = pace[use], bought[use]
+def _window(x: Array, bought: Array, pace: Array, start: int) -> _Windows:
+    """Windows of one beginning and length: purchases and pace by month, [w, months]."""
+    count, months = bought.shape
     more = months > FIRST_MONTHS
     near, rest = slice(None, FIRST_MONTHS), slice(FIRST_MONTHS, None)
-    none = np.full(int(use.sum()), np.nan)
+    none = np.full(count, np.nan)
     return _Windows(
-        x=_asked(then, asked)[use],
-        start=np.full(int(use.sum()), float(start)),
-        months=asked[use],
+        x=x,
+        start=np.full(count, float(start)),
+        months=np.full(count, float(months)),
         ratio=_ratio(bought.sum(axis=1), pace.sum(axis=1)),
         first=_log_ratio(bought[:, near].sum(axis=1), pace[:, near].sum(axis=1)) if more else none,
         after=_ratio(bought[:, rest].sum(axis=1), pace[:, rest].sum(axis=1)) if more else none,
@@ -250,7 +251,11 @@ def _window(past: Past, then: Past, months: int, alive: NDArray[np.bool_]) -> _W
 def _asked(past: Past, months: Array) -> Array:
     """Signs, length of the window, and by how much the top rate on offer changes, [n, columns]."""
     seen = signs(past.amounts, past.cover, first_month=past.first_month)
-    return np.column_stack([seen, months, _rate_change(past, months)])
+    return np.column_stack([seen, *_asked_of(past, months)])
+
+
+def _asked_of(past: Past, months: Array) -> tuple[Array, Array]:
+    return months, _rate_change(past, months)
 
 
 def _rate_change(past: Past, months: Array) -> Array:
