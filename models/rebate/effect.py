@@ -85,9 +85,10 @@ class Effect:
         self.check(np.r_[at, base])
         slope, sd = self._slopes(accounts)
         bounds = _DRIVERS[0].bounds
-        ends = [cut_normal(slope, sd, p, *bounds) for p in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)]
+        least = np.minimum(cut_normal(slope, sd, (1 - LEVEL) / 2, *bounds), slope)
+        most = np.maximum(cut_normal(slope, sd, (1 + LEVEL) / 2, *bounds), slope)
         far = np.log(at)[None, :] - np.log(base)[:, None]
-        ratio, first, second = (np.exp(s[:, None] * far) for s in (slope, *ends))
+        ratio, first, second = (np.exp(s[:, None] * far) for s in (slope, least, most))
         own = self.seen_.reindex(accounts).to_numpy(float)
         inside = (own[:, :1] - _ROOM <= np.log(at)) & (np.log(at) <= own[:, 1:] + _ROOM)
         return Curves(at, ratio, np.minimum(first, second), np.maximum(first, second), ~inside)

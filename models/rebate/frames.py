@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from features.rebates import Progress
 from models.rebate.attainment import Attainment
 from models.rebate.ladder import Ladders
+from models.rebate.offers import OFFERS
 from models.rebate.plan_text import plan_text
 from models.rebate.reasons import Facts, Reason, reasons
 
@@ -40,7 +41,13 @@ TIERS = pd.DataFrame(
 )
 PURCHASES = pd.DataFrame(columns=["dealer_id", "programme_id", "currency", *_POINTS])
 REFUSED = pd.DataFrame(columns=["dealer_id", "programme_id", "faults"])
-EMPTY = {"attainment": ATTAINMENT, "tiers": TIERS, "purchases": PURCHASES, "refused": REFUSED}
+EMPTY = {
+    "attainment": ATTAINMENT,
+    "tiers": TIERS,
+    "purchases": PURCHASES,
+    "refused": REFUSED,
+    "offers": OFFERS,
+}
 
 
 def attainment_frame(

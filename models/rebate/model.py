@@ -9,6 +9,7 @@ Out:  "attainment", one row a dealer and running programme: score (100 x probabi
       "refused", one row a ladder that cannot be paid, with its faults
       "purchases", one row a dealer and programme: t00 ... t99, equally likely totals, rising; what any
       other ladder would pay is computed from them
+      "offers", one row a running programme: what a deeper or flatter rebate starts from (models.rebate.offers)
 
 Amounts are in the programme's currency and never added to those of another. No running programme: frames
 without rows. A ladder that cannot be paid is left out of them and stands, with its faults, in "refused".
@@ -33,8 +34,10 @@ from features.sheets import naive
 from models.errors import NotFitted
 from models.rebate.attainment import Attainment, attain
 from models.rebate.cases import amount_per_case
+from models.rebate.effect import Effect
 from models.rebate.frames import ATTAINMENT, EMPTY, REFUSED, attainment_frame, purchases_frame, tiers_frame
 from models.rebate.ladder import BadLadder, Ladder, Ladders
+from models.rebate.offers import learned, offers_frame
 from models.rebate.promises import award_coins
 from models.rebate.remaining import FIRST_MONTHS, MOST_ROWS, TREES, Past, Remaining
 
@@ -66,12 +69,14 @@ class RebateModel:
     seed: int = 0
     cutoff_: pd.Timestamp = field(init=False, repr=False, compare=False)
     remaining_: Remaining = field(init=False, repr=False)
+    effect_: Effect | None = field(init=False, repr=False, compare=False)  # None: too little was tried
 
     def fit(self, progress: Progress) -> Self:
         """Learn from what every account bought, up to a moment."""
         self.cutoff_ = progress.moment
         self.remaining_ = Remaining(trees=self.trees, most_rows=self.most_rows, seed=self.seed)
         self.remaining_.fit(past(progress))
+        self.effect_ = learned(progress)
         return self
 
     def score(
@@ -98,6 +103,7 @@ class RebateModel:
             "tiers": tiers_frame(rows, held, told),
             "purchases": purchases_frame(rows, belief.totals),
             "refused": belief.refused,
+            "offers": offers_frame(belief.progress, frame),
         }
 
     def believe(self, progress: Progress, draws: pd.DataFrame | None = None) -> Belief:
