@@ -6,16 +6,17 @@ Out:  purchases at asked depths over those at a reference depth, with an interva
     purchases of a month = level of the account's year x (month of the whole channel) x depth ^ slope
 
 The slope is that of models.pooled: every account's own, drawn to that of all. A year here is twelve months
-around the month in which most ladders change, with a level of its own: an account that grows, loses an outlet
-or stops says nothing about depth, only the step at the change does. The month of the channel (what all accounts
-did, each over its own mean) takes out seasons, campaigns and growth.
+around the month in which most ladders change, with a level of its own: an account that grows, loses an
+outlet or stops says nothing about depth, only the step at the change does. The month of the channel (what
+all accounts did, each over its own mean) takes out seasons, campaigns and growth.
 
-Of models.response only this member is used: the monotone trees and the blend were measured and told the depth of
-a simulated channel worse (docs/rooms/rebate.md). A depth that nobody was offered is refused; one that this
-account was never offered is told (`beyond_own`): what is said of it comes from other accounts alone.
+Of models.response only this member is used: the monotone trees and the blend were measured and told the
+depth of a simulated channel worse (docs/rooms/rebate.md). A depth that nobody was offered is refused; one
+that this account was never offered is told (`beyond_own`): what is said of it comes from other accounts
+alone.
 
-Limits: ladders given because a dealer was about to grow are taken for the cause; only ladders that vary by chance
-        or by rule tell. The curve is of a whole programme, not of the days before a threshold.
+Limits: ladders given because a dealer was about to grow are taken for the cause; only ladders that vary by
+        chance or by rule tell. The curve is of a whole programme, not of the days before a threshold.
 Errors: features.errors.TooFewRows, models.errors.NotFitted, models.response.OutsideSeen.
 """
 
@@ -75,8 +76,10 @@ class Effect:
             if rows[name].nunique() < least:
                 raise TooFewRows(f"The effect of rebates ({what})", least, rows[name].nunique())
         self.pooled_ = Pooled(drivers=_DRIVERS).fit(rows)
-        self.seen_ = rows.groupby("group")["log_depth"].agg(low="min", high="max")
-        self.depth_low_, self.depth_high_ = (float(np.exp(rows["log_depth"].agg(end))) for end in ("min", "max"))
+        self.seen_ = rows.groupby("group").agg(low=("log_depth", "min"), high=("log_depth", "max"))
+        self.depth_low_, self.depth_high_ = (
+            float(np.exp(rows["log_depth"].agg(end))) for end in ("min", "max")
+        )
         return self
 
     def curves(self, accounts: "pd.Index[str]", depths: ArrayLike, reference: ArrayLike) -> Curves:
@@ -113,7 +116,7 @@ class Effect:
 
 def effect_rows(progress: Progress) -> pd.DataFrame:
     """Rows of models.pooled: unique_id (an account's year), group (the account), step, y, the drivers."""
-    n, t = progress.amounts.shape
+    t = progress.amounts.shape[1]
     amounts, depth = np.maximum(progress.amounts, 0.0), progress.top_rate[:, :t]
     begun = np.cumsum(amounts > 0, axis=1) > 0
     account, step = np.nonzero(begun & (depth > 0))

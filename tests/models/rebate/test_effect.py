@@ -69,11 +69,20 @@ def test_a_known_slope_is_found(progress):
     assert told.ratio.mean() == pytest.approx(2**0.3, rel=0.02)
 
 
-def test_a_level_of_its_own_in_every_year_changes_little(progress):
-    """Accounts that double or halve between two changes of ladders say nothing about depth."""
-    rows = effect_rows(progress)
-    assert rows.groupby("unique_id")["step"].agg(np.ptp).max() < 12
-    assert rows.groupby("unique_id")["log_depth"].nunique().max() == 2
+def test_a_year_of_an_account_holds_one_change_of_its_ladder(progress):
+    years = effect_rows(progress).groupby("unique_id")
+    assert years["step"].agg(np.ptp).max() < 12
+    assert years["log_depth"].nunique().max() == 2
+
+
+def test_accounts_that_double_between_changes_of_ladders_say_nothing_of_depth(progress, effect):
+    """A jump in mid year, half of the accounts, would be a slope where levels are not of the year."""
+    amounts, jump = progress.amounts.copy(), 30 + np.argmin(np.abs(progress.months[30:42].month - 7))
+    amounts[::2, jump:] *= 2
+    names = effect.seen_.index
+    again = Effect().fit(dataclasses.replace(progress, amounts=amounts))
+    first, second = (one.curves(names, [0.06], np.full(len(names), 0.03)).ratio for one in (effect, again))
+    np.testing.assert_allclose(second, first, rtol=0.02)
 
 
 def test_a_depth_that_nobody_was_offered_is_refused_and_one_of_others_is_told(effect):
@@ -128,9 +137,7 @@ def frame(effect, count=4, **columns):
 def test_offers_gain_margin_on_what_is_bought_more_less_the_rebate(effect):
     told = offered(frame(effect), effect, [0.02, 0.06], Terms(margin_rate=0.3))
     np.testing.assert_allclose(told.cost, [0.02, 0.06] * told.amount * 0.5)
-    np.testing.assert_allclose(
-        told.gain[:, 1], 0.3 * np.diff(told.amount)[:, 0] - np.diff(told.cost)[:, 0]
-    )
+    np.testing.assert_allclose(told.gain[:, 1], 0.3 * np.diff(told.amount)[:, 0] - np.diff(told.cost)[:, 0])
     assert (told.gain[:, 0] == 0).all()
 
 
