@@ -12,7 +12,17 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import (
+    ADMISSION,
+    ANSWERS,
+    ATTAINMENT,
+    CONTRACTS,
+    CREDIT,
+    GROWTH,
+    HEALTH,
+    ORDERS,
+    SIMULATE,
+)
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -88,6 +98,16 @@ class Endpoints:
     def orders(self, body: Body, /) -> Response:
         """Approve, review or hold each order before it is shipped."""
         return self._scored(ORDERS, body)
+
+    @bentoml.api(route=ATTAINMENT, input_spec=Body, output_spec=ANSWERS[ATTAINMENT].response)  # type: ignore[untyped-decorator]
+    def rebate_attainment(self, body: Body, /) -> Response:
+        """How far each dealer is from its next tier, how likely, and what to set aside."""
+        return self._scored(ATTAINMENT, body)
+
+    @bentoml.api(route=SIMULATE, input_spec=Body, output_spec=ANSWERS[SIMULATE].response)  # type: ignore[untyped-decorator]
+    def rebate_simulate(self, body: Body, /) -> Response:
+        """What a ladder would pay."""
+        return self._scored(SIMULATE, body)
 
     @bentoml.api(route=CONTRACTS, input_spec=Body, output_spec=ANSWERS[CONTRACTS].response)  # type: ignore[untyped-decorator]
     def contracts(self, body: Body, /) -> Response:
