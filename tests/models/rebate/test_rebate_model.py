@@ -11,7 +11,7 @@ from features.rebates import Statements
 from models.errors import NotFitted
 from models.rebate.model import RebateModel
 from models.scoring import auc
-from tests.models.rebate.conftest import CONFIG, NOW
+from tests.models.rebate.conftest import NOW
 from training.recipes import rebate
 
 
