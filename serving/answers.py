@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, offers, orders, rebate
+from serving.rooms import contract, credit, depth, growth, health, offers, orders, rebate
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
@@ -132,11 +132,11 @@ ANSWERS: dict[str, Answerer] = {
         room="rebate",
         operation="rebate_effect",
         summary="What a deeper or flatter rebate would bring each dealer",
-        request=offers.EffectRequest,
-        response=offers.EffectResponse,
-        fields=frozenset(offers.EffectRequest.model_fields),
-        example=offers.EFFECT_EXAMPLE,
-        answer=offers.effect,
+        request=depth.EffectRequest,
+        response=depth.EffectResponse,
+        fields=depth.FIELDS,
+        example=depth.EXAMPLE,
+        answer=depth.effect,
         decides=False,
     ),
     REBATE_OPTIMIZE: Answerer(

@@ -1,8 +1,8 @@
-"""Offers: what a deeper rebate would bring each dealer, and who should get which within a budget.
+"""Offers: who should get which rebate within budgets, caps and floors.
 
-`effect` reads what the champion of the rebate room believes of depth. `optimize` chooses one option for each
-dealer: options given in the request, or depths for the dealers on record, whose gains and costs it works out
-from that belief. The same question, data and champion give the same plan.
+Options are given in the request, or are depths for the dealers on record, whose gains and costs are worked
+out from what the champion of the rebate room believes of depth. The same question, data and champion give the
+same plan.
 
 Errors: serving.errors.NotFound (a dealer without a running programme, by position), Wrong (depths that nobody
 was offered; limits that no plan keeps; a name twice), NotReady (too thin a record to learn an effect from).
@@ -12,7 +12,6 @@ was offered; limits that no plan keeps; a name twice), NotReady (too thin a reco
 """
 
 import re
-from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -20,76 +19,30 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 from models.errors import ModelError
-from models.rebate.effect import Effect
-from models.rebate.offers import Offered, Terms, offered
+from models.rebate.offers import Terms
 from models.rebate.optimise import Plan, optimise
 from models.rebate.options import BadOptions, Infeasible, Limits, Options
-from models.response import OutsideSeen
-from serving.errors import Fault, NotFound, NotReady, Wrong, wrong
+from serving.errors import Wrong, wrong
+from serving.rooms.depth import (
+    MOST_DEALERS,
+    Depths,
+    Id,
+    ModelUsed,
+    belief_of,
+    made_by,
+    offered_at,
+    on_record,
+    refuse_twice,
+    spread_depths,
+)
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
-MOST_DEALERS = 100_000
 MOST_OPTIONS = 50
 MOST_BUDGETS = 8
-POINTS = 8  # depths when none are asked
-Id = Annotated[str, Field(min_length=1, max_length=128)]
 Amount = Annotated[FiniteFloat, Field(ge=0)]
-Depth = Annotated[FiniteFloat, Field(gt=0, lt=1, description="A rate, such as 0.03.")]
-Depths = Annotated[list[Depth], Field(min_length=1, max_length=MOST_OPTIONS)]
-EFFECT_EXAMPLE: dict[str, JsonValue] = {"dealer_ids": ["D001"], "depths": [0.02, 0.04, 0.06]}
 EXAMPLE: dict[str, JsonValue] = {"budgets": [100000], "margin_rate": 0.3, "depths": [0.01, 0.03, 0.05]}
 _FIELD = re.compile(r"^[a-z_]+(\[\d+\])*")
-
-
-class EffectRequest(BaseModel):
-    """Which dealers, how deep."""
-
-    model_config = ConfigDict(**STRICT, json_schema_extra={"examples": [EFFECT_EXAMPLE]})
-
-    dealer_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_DEALERS)] | None = Field(
-        None, description="Dealers with a running programme; all when left out."
-    )
-    depths: Depths | None = Field(None, description="Top rates; spread over those tried when left out.")
-
-
-class Point(BaseModel):
-    """What one depth would do."""
-
-    depth: float
-    purchases_ratio: float = Field(description="Purchases at this depth over those at the depth now.")
-    low: float = Field(description="Of 90 of 100 such ratios, the least.")
-    high: float
-    expected_amount: float = Field(description="Purchases of the whole programme at this depth.")
-    beyond_own: bool = Field(description="This dealer was never offered it: others tell.")
-
-
-class DealerEffect(BaseModel):
-    """One dealer's programme."""
-
-    dealer_id: str
-    programme_id: str
-    currency: str
-    depth: float = Field(description="The top rate now.")
-    points: list[Point]
-
-
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
-class EffectResponse(BaseModel):
-    """The dealers, in the order of the request."""
-
-    model: ModelUsed
-    data_version: str
-    as_of: str
-    depth_low: float = Field(description="The flattest top rate on record; nothing is said below it.")
-    depth_high: float
-    dealers: list[DealerEffect]
 
 
 class Option(BaseModel):
@@ -186,19 +139,6 @@ class OptimizeResponse(BaseModel):
 FIELDS = frozenset(name for shape in (Optimize, Choosing, Option) for name in shape.model_fields)
 
 
-def effect(request: EffectRequest, scores: Scores) -> EffectResponse:
-    """What depths would do."""
-    belief, frame = _belief(scores), _on_record(request.dealer_ids, scores)
-    depths = sorted(set(request.depths)) if request.depths else _spread(belief)
-    told = _offered(frame, belief, depths, Terms(margin_rate=1.0))
-    return EffectResponse(
-        **_made(scores),
-        depth_low=belief.depth_low_,
-        depth_high=belief.depth_high_,
-        dealers=[_dealer(row, i, told) for i, row in enumerate(frame.to_dict("records"))],
-    )
-
-
 def optimize(request: Optimize, scores: Scores) -> OptimizeResponse:
     """The best plan within the limits."""
     asked = _given(request) if request.dealers is not None else _recorded(request, scores)
@@ -215,7 +155,7 @@ def optimize(request: Optimize, scores: Scores) -> OptimizeResponse:
         plan = optimise(asked.options, limits)
     except (BadOptions, Infeasible) as error:
         raise _refused(error) from None
-    return OptimizeResponse(**_made(scores), **_plan(plan, asked))
+    return OptimizeResponse(**made_by(scores), **_plan(plan, asked))
 
 
 class _Asked:
@@ -236,9 +176,9 @@ class _Asked:
 def _given(request: Optimize) -> _Asked:
     """Dealers with fewer options than others have their first one again: that changes no plan."""
     dealers = request.dealers or []
-    _refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id")
+    refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id")
     for i, one in enumerate(dealers):
-        _refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id")
+        refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id")
         for j, option in enumerate(one.options):
             if len(option.costs) != len(request.budgets):
                 raise wrong(
@@ -266,15 +206,15 @@ def _given(request: Optimize) -> _Asked:
 def _recorded(request: Optimize, scores: Scores) -> _Asked:
     if len(request.budgets) != 1:
         raise wrong("budgets", "budgets: for dealers on record there is one, of rebates.")
-    belief, frame = _belief(scores), _on_record(request.dealer_ids, scores)
+    belief, frame = belief_of(scores), on_record(request.dealer_ids, scores)
     frame = _in_currency(frame, request.currency)
-    depths = sorted(set(request.depths)) if request.depths else _spread(belief)
+    depths = sorted(set(request.depths)) if request.depths else spread_depths(belief)
     terms = Terms(
         margin_rate=float(request.margin_rate or 0.0),
         policy_months=request.policy_months,
         unsold_loss_rate=request.unsold_loss_rate,
     )
-    told = _offered(frame, belief, depths, terms)
+    told = offered_at(frame, belief, depths, terms)
     names = [f"{depth:g}" for depth in depths]
     rows = frame["dealer_id"].astype(str) + "/" + frame["programme_id"].astype(str)
     ids = frame["dealer_id"].astype(str)
@@ -295,73 +235,6 @@ def _in_currency(frame: pd.DataFrame, currency: str | None) -> pd.DataFrame:
     if mine.empty:
         raise wrong("currency", f"currency: no running programme in it; found {', '.join(held) or 'none'}.")
     return mine.reset_index(drop=True)
-
-
-def _belief(scores: Scores) -> Effect:
-    belief: Effect | None = getattr(scores.model, "effect_", None)
-    if belief is None:
-        raise NotReady(
-            "The record is too thin to say what a deeper rebate brings.",
-            kind="no-effect",
-            next_step="Load rebate_programmes of ten dealers or more with three rates or more, then train.",
-        )
-    return belief
-
-
-def _on_record(dealer_ids: Sequence[str] | None, scores: Scores) -> pd.DataFrame:
-    """Rows of dealers with a running programme, in the order asked."""
-    frame = scores.frames["offers"]
-    if dealer_ids is None:
-        if frame.empty:
-            raise NotFound("No programme with a rate runs now.", kind="unknown-dealer")
-        return frame
-    _refuse_twice(dealer_ids, "dealer_ids[{}]")
-    known = set(frame["dealer_id"].astype(str))
-    if unknown := [i for i, name in enumerate(dealer_ids) if name not in known]:
-        raise NotFound(
-            f"{len(unknown)} of {len(dealer_ids)} dealers have no running programme on record.",
-            kind="unknown-dealer",
-            next_step="Check the ids, or load rebate_programmes and sell_in with `qudao ingest`.",
-            faults=[Fault(field=f"dealer_ids[{i}]", detail="no running programme") for i in unknown],
-        )
-    place = {name: i for i, name in enumerate(dealer_ids)}
-    mine = frame[frame["dealer_id"].astype(str).isin(place)]
-    order = mine["dealer_id"].astype(str).map(place)
-    return mine.iloc[np.argsort(order.to_numpy(), kind="stable")].reset_index(drop=True)
-
-
-def _offered(frame: pd.DataFrame, belief: Effect, depths: list[float], terms: Terms) -> Offered:
-    try:
-        return offered(frame, belief, depths, terms)
-    except OutsideSeen:
-        said = (
-            f"depths: top rates from {belief.depth_low_:.4g} to {belief.depth_high_:.4g} were offered so far."
-        )
-        step = "Ask inside that range; what lies outside has to be tried on some dealers first."
-        raise wrong("depths", said, kind="depth-not-seen", next_step=step) from None
-
-
-def _spread(belief: Effect) -> list[float]:
-    """Depths between the flattest and the deepest, both among them."""
-    inner = np.linspace(belief.depth_low_, belief.depth_high_, POINTS).round(6)
-    return [float(d) for d in np.clip(inner, belief.depth_low_, belief.depth_high_)]
-
-
-def _dealer(row: dict[Any, Any], i: int, told: Offered) -> DealerEffect:
-    curves = told.curves
-    points = [
-        Point(
-            depth=float(depth),
-            purchases_ratio=round(float(curves.ratio[i, j]), 4),
-            low=round(float(curves.low[i, j]), 4),
-            high=round(float(curves.high[i, j]), 4),
-            expected_amount=round(float(told.amount[i, j]), 2),
-            beyond_own=bool(curves.beyond_own[i, j]),
-        )
-        for j, depth in enumerate(curves.depths)
-    ]
-    named = {name: str(row[name]) for name in ("dealer_id", "programme_id", "currency")}
-    return DealerEffect(**named, depth=float(row["depth"]), points=points)
 
 
 def _plan(plan: Plan, asked: _Asked) -> dict[str, Any]:
@@ -401,17 +274,6 @@ def _constant(at: int | None, names: list[list[str]]) -> str | None:
     if at is None or len({row[at] for row in names}) > 1:
         return None
     return names[0][at]
-
-
-def _made(scores: Scores) -> dict[str, Any]:
-    used = ModelUsed(name=scores.name, version=scores.version)
-    return {"model": used, "data_version": scores.data_version, "as_of": scores.as_of}
-
-
-def _refuse_twice(names: Sequence[str], field: str) -> None:
-    if len(twice := np.flatnonzero(pd.Series(names).duplicated())):
-        where = field.format(twice[0])
-        raise wrong(where, f"{where}: the same name stands twice.")
 
 
 def _refuse_strange(request: Optimize, asked: _Asked) -> None:

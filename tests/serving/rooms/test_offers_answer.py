@@ -4,14 +4,9 @@ import pytest
 
 from features.simulator import World, simulate
 from serving.errors import NotFound, NotReady, Wrong
-from serving.rooms.offers import (
-    EFFECT_EXAMPLE,
-    EXAMPLE,
-    EffectRequest,
-    Optimize,
-    effect,
-    optimize,
-)
+from serving.rooms.depth import EXAMPLE as EFFECT_EXAMPLE
+from serving.rooms.depth import EffectRequest, effect
+from serving.rooms.offers import EXAMPLE, Optimize, optimize
 from serving.scores import Data, Scores
 from training.recipes import rebate
 
