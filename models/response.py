@@ -127,13 +127,16 @@ class Response:
             told[name] = cut_normal(told["slope"].to_numpy(), told["slope_sd"].to_numpy(), p, low, high)
         return told
 
-    def seen(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Lowest and highest main driver that each row's series, else its group, has seen: low, high."""
+    def seen(self, rows: pd.DataFrame, *, wide: bool = False) -> pd.DataFrame:
+        """Lowest and highest main driver that each row's series, else its group, has seen: low, high.
+
+        With `wide`, what any series of the group has seen.
+        """
         if self.pooled_ is None:
             raise NotFitted(self)
         own = self.seen_.reindex(rows["unique_id"]).set_axis(rows.index)
         group = self.group_seen_.reindex(rows["group"]).set_axis(rows.index)
-        enough = own["rows"] >= _LEAST_SERIES_ROWS
+        enough = (own["rows"] >= _LEAST_SERIES_ROWS) & ~(wide & group["rows"].notna())
         return own[["low", "high"]].where(enough, group[["low", "high"]])
 
     def check(self, rows: pd.DataFrame, *, room: float = 1e-9) -> None:

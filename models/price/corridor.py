@@ -93,6 +93,8 @@ def _penalty(grid: Array, curve: Array) -> float:
     return _EXCESS_COST * max(steepest, 1e-6) * len(grid)
 
 
-def _sparse(entries: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]], shape: tuple[int, int]) -> coo_array:
+def _sparse(
+    entries: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]], shape: tuple[int, int]
+) -> coo_array:
     row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
     return coo_array((value, (row, column)), shape=shape)

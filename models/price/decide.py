@@ -123,7 +123,9 @@ def gains(lines: pd.DataFrame, price: Array) -> Array:
     away = np.log(price / now)[:, None]
     a_unit = (price - cost)[:, None] * np.exp(_slopes(lines) * away) - (now - cost)[:, None]
     total = a_unit[:, :, None] * _demands(lines)[:, None, :]
-    return (total + lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]).reshape(len(lines), -1)
+    return (total + lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]).reshape(
+        len(lines), -1
+    )
 
 
 def _slopes(lines: pd.DataFrame) -> Array:
@@ -204,4 +206,6 @@ def _corridors(
 
 
 def _corridors_none() -> pd.DataFrame:
-    return _corridors("", np.array([], dtype=str), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros(0), np.zeros(0))
+    return _corridors(
+        "", np.array([], dtype=str), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+    )

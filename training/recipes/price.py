@@ -41,7 +41,9 @@ class Config(RoomConfig):
     industry: str = "general"
     margin_floor_rate: Rate = 0.05  # of the price
     step_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the price of now, at most at once
-    least_probability: Annotated[float, Field(ge=0.5, lt=1)] = 0.6  # that the margin rises, or the price stays
+    least_probability: Annotated[float, Field(ge=0.5, lt=1)] = (
+        0.6  # that the margin rises, or the price stays
+    )
     half_life_years: Annotated[float, Field(gt=0)] = 1.0  # of what the past says of a line's level
     judged_cutoffs: Annotated[int, Field(ge=1, le=6)] = 2  # the last ones whose months are known
     judged_periods: Annotated[int, Field(ge=1, le=26)] = 3  # after each of them
