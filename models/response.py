@@ -90,7 +90,7 @@ class Response:
         y, first, second = self._judged(rows)
         self.share_ = _share(y, first, second)
         blend = _blended(first, second, self.share_)
-        self.factor_ = _smearing(first, second, blend)
+        self.factor_ = _smearing(first, second, self.share_)
         self.edges_, self.spread_ = _spread(y, blend * self.factor_)
         self.pooled_, self.trees_ = self._members(rows)
         ends = {"low": (main, "min"), "high": (main, "max"), "rows": (main, "size")}
@@ -210,11 +210,12 @@ def _blended(first: Array, second: Array, share: float) -> Array:
     return np.asarray(np.exp(logs + (1 - share) * np.log(np.maximum(second, _LEAST_UNITS))))
 
 
-def _smearing(first: Array, second: Array, blend: Array) -> float:
-    """What the total of a geometric mean has to be multiplied by, given its members' totals."""
-    if not len(blend) or not blend.sum():
+def _smearing(first: Array, second: Array, share: float) -> float:
+    """What the total of a geometric mean lacks: that of its members' totals, over its own."""
+    total = float(_blended(first, second, share).sum())
+    if not total:
         return 1.0
-    return float(np.exp((np.log(first.sum()) + np.log(second.sum())) / 2) / blend.sum())
+    return float(_blended(first.sum(keepdims=True), second.sum(keepdims=True), share)[0]) / total
 
 
 def _share(y: Array, first: Array, second: Array) -> float:

@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, orders
+from serving.rooms import contract, credit, growth, health, orders, price
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+PRICES = "/v1/prices/suggest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,16 @@ ANSWERS: dict[str, Answerer] = {
         fields=orders.FIELDS,
         example=orders.EXAMPLE,
         answer=orders.answer,
+    ),
+    PRICES: Answerer(
+        room="price",
+        operation="suggest_prices",
+        summary="The price of each dealer and product, inside margin floor, step and corridor",
+        request=price.Request,
+        response=price.Response,
+        fields=price.FIELDS,
+        example=price.EXAMPLE,
+        answer=price.answer,
     ),
     CONTRACTS: Answerer(
         room="contract",

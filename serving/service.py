@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS, PRICES
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -93,6 +93,11 @@ class Endpoints:
     def contracts(self, body: Body, /) -> Response:
         """Clauses of a contract with their risk, what is missing, and better wording."""
         return self._scored(CONTRACTS, body)
+
+    @bentoml.api(route=PRICES, input_spec=Body, output_spec=ANSWERS[PRICES].response)  # type: ignore[untyped-decorator]
+    def prices(self, body: Body, /) -> Response:
+        """The price of each dealer and product, inside margin floor, step and corridor."""
+        return self._scored(PRICES, body)
 
     def _scored(self, route: str, body: Body) -> Response:
         """The answer of a scoring room; what decides something is kept for replay."""

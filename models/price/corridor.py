@@ -60,7 +60,7 @@ def ends(price: Array, territory: Ints, count: int) -> tuple[Array, Array]:
 
 
 def _solved(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
-    """Variables: weights of grid points [n k], lowest and highest of each territory [m], [m], excess [pairs]."""
+    """Variables: weights of grid points [n k], lowest, highest of each territory [m], excess [pairs]."""
     n, k = grid.shape
     m = len(width)
     curve = np.vstack([concave(x, y[None]) for x, y in zip(grid, worth, strict=True)])
@@ -80,7 +80,8 @@ def _solved(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
     shape = (2 * n + len(a), len(cost))
     limits = np.concatenate([np.zeros(2 * n), width[a, b]])
     whole = _sparse([(line, column, np.ones(n * k))], (n, len(cost)))
-    bounds = [(0, None)] * (n * k) + [(None, None)] * (2 * m) + [(0, None)] * len(a)
+    bounds: list[tuple[float | None, None]] = [(0, None)] * (n * k)
+    bounds += [(None, None)] * (2 * m) + [(0, None)] * len(a)
     found = linprog(cost, _sparse(entries, shape), limits, whole, np.ones(n), bounds, method="highs")
     if found.x is None:
         raise Unsolved(str(found.message))

@@ -3,7 +3,8 @@
 In:   lines, one a dealer and product: line_id, sku_id, territory_id, currency, net_price (now), list_price,
       unit_cost, slope and slope_sd (elasticity), units_mean and units_sd (at the price of now, over the
       horizon of the demand draws), cross_amount (margin on the dealer's other products that one log unit
-      of this price brings), seen_low, seen_high (net prices seen); `Rules`; the table freights.
+      of this price brings), seen_low, seen_high (net prices seen), and, where somebody
+      set them, least_price and most_price; `Rules`; the table freights.
 Out:  `Decided`: lines with suggested_price, floor_price, ceiling_price, margin_change_amount (expected, over
       the horizon) with _low and _high, probability (that the margin rises), units_change_rate, binds, note;
       corridors, one row a product and pair of territories whose corridor binds or is broken.
@@ -74,19 +75,20 @@ def decide(
     grid = np.where(asked[:, None], grid, now[:, None])
     worth = _worth(lines, grid, asked, rules)
     best, price, parts = grid[np.arange(len(grid)), worth.argmax(axis=1)], now.copy(), []
-    for (sku, currency), rows in lines.groupby(["sku_id", "currency"], sort=True).indices.items():
+    for key, rows in lines.groupby(["sku_id", "currency"], sort=True).indices.items():
+        sku, currency = map(str, key)  # type: ignore[call-overload]
         names, territory = np.unique(lines["territory_id"].to_numpy(str)[rows], return_inverse=True)
-        width = widths(freights, names, float(np.median(now[rows])) * rules.spread_rate, str(currency))
-        coin = _coin(str(currency))
+        width = widths(freights, names, float(np.median(now[rows])) * rules.spread_rate, currency)
+        coin = _coin(currency)
         chosen = within(grid[rows], worth[rows], territory, width - coin)
         price[rows] = np.where(asked[rows], _rounded(chosen, low[rows], high[rows], coin), now[rows])
-        parts.append(_corridors(str(sku), names, territory, width, now[rows], price[rows]))
+        parts.append(_corridors(sku, names, territory, width, now[rows], price[rows]))
     told = _told(lines, price, best, (low, high), asked)
     told["held"] = held
     return Decided(told, pd.concat(parts, ignore_index=True) if parts else _corridors_none())
 
 
-def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, Array]:
+def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Lowest and highest price of each line, and whether the margin floor is out of a step's reach, [n]."""
     now = lines["net_price"].to_numpy(float)
     floor = np.nan_to_num(lines["unit_cost"].to_numpy(float) / (1 - rules.margin_floor_rate))
@@ -95,7 +97,10 @@ def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, Array]:
     reach = now * (1 + rules.step_rate)
     ceiling = np.where(floor > now, reach, np.minimum(reach, ceiling))  # below the floor, the floor leads
     low = np.maximum(np.maximum(now * (1 - rules.step_rate), seen_low), floor)
-    held = floor > ceiling
+    if "least_price" in lines:
+        low = np.fmax(low, lines["least_price"].to_numpy(float))
+        ceiling = np.fmin(ceiling, lines["most_price"].to_numpy(float))
+    held = low > ceiling + 1e-9
     return np.minimum(low, ceiling), ceiling, held
 
 
@@ -175,14 +180,13 @@ def _told(
     change, chance = gains(lines, price), gains(lines, tried)
     units = np.exp(_slopes(lines) * np.log(price / now)[:, None]).mean(axis=1) - 1
     known = np.where(asked, 1.0, np.nan)
-    told = lines.assign(
+    return lines.assign(
         suggested_price=price, floor_price=ends_[0], ceiling_price=ends_[1], best_price=best,
         units_change_rate=units, margin_change_amount=change.mean(axis=1) * known,
         margin_change_low=np.quantile(change, 0.05, axis=1) * known,
         margin_change_high=np.quantile(change, 0.95, axis=1) * known,
         probability=np.where(asked, (chance > 0).mean(axis=1), np.nan), moved=moved,
     )  # fmt: skip
-    return told
 
 
 def _corridors(

@@ -1,7 +1,7 @@
 """PriceModel: how demand answers prices, and which price each dealer should pay for each product.
 
 In:   canonical tables with their history and a moment; `others["draws"]` (features.draws): demand over the
-      coming periods, what margins are reckoned with. Without it, the recent past is drawn from ("no_forecast").
+      coming periods, what margins are reckoned with. Without it, the recent past speaks ("no_forecast").
 Out:  "prices", one row a dealer and product that sold within a year and has a price:
         line_id, dealer_id, sku_id, territory_id, currency, net_price, suggested_price, floor_price,
         ceiling_price, elasticity, elasticity_low, elasticity_high (90 %), units_change_rate,
@@ -90,7 +90,8 @@ class PriceModel:
         )  # fmt: skip
         told["cross_amount"] = self._cross(told, asked, market)
         active = np.nansum(market.panel.y[:, -market.panel.freq.season * _ACTIVE_YEARS :], axis=1) > 0
-        return told[active & told["net_price"].gt(0).to_numpy()].reset_index(drop=True)
+        kept: pd.DataFrame = told[active & told["net_price"].gt(0).to_numpy()].reset_index(drop=True)
+        return kept
 
     def decided(
         self,
@@ -119,7 +120,7 @@ class PriceModel:
         return frame[[*_COLUMNS, *kept]]
 
     def _cross(self, lines: pd.DataFrame, asked: pd.DataFrame, market: Market) -> Array:
-        """Margin on the rest of the shelf that one log unit of a line's price brings, over the horizon, [n]."""
+        """Margin on the rest of the shelf that one log unit of a price brings, over the horizon, [n]."""
         pooled = self.response_.pooled_
         if pooled is None:
             raise NotFitted(self)
