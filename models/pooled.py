@@ -121,7 +121,9 @@ class Pooled:
         mean = np.where((place >= 0)[:, None], found.series[place], mean)
         if not kind:
             return mean, np.empty(0)
-        var = np.where((group >= 0)[:, None, None], found.group_var[group], found.overall_var)
+        within, between = (np.diag(part) for part in found.apart)
+        of_group, of_all = found.group_var[group] + within, found.overall_var + between + within
+        var = np.where((group >= 0)[:, None, None], of_group, of_all)
         return mean, np.where((place >= 0)[:, None, None], found.series_var[place], var)
 
     def _design(self, rows: pd.DataFrame) -> Array:

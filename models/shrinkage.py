@@ -81,6 +81,7 @@ class Shrunk:
     overall: Array  # [p]
     overall_var: Array  # [p, p]
     pulls: tuple[Array, Array]  # rows that the priors of series and of groups are worth, [p] each
+    apart: tuple[Array, Array]  # variance of series within their group, of groups, [p] each
 
 
 def shrink(
@@ -106,7 +107,16 @@ def shrink(
     above = np.tile(top, (count, 1)), np.tile(top_var, (count, 1, 1))
     middle, middle_var = _posterior(groups, above, wide * unit, bounds)
     own, own_var = _posterior(said, (middle[group], middle_var[group]), rows * unit, bounds)
-    return Shrunk(own, own_var, middle, middle_var, top[0], top_var[0], (rows, wide))
+    return Shrunk(
+        own,
+        own_var,
+        middle,
+        middle_var,
+        top[0],
+        top_var[0],
+        (rows, wide),
+        (1 / (rows * unit), 1 / (wide * unit)),
+    )
 
 
 def boxed(A: Array, b: Array, low: Array, high: Array) -> Array:

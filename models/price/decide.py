@@ -70,6 +70,10 @@ def decide(
     lines = lines.reset_index(drop=True)
     asked = lines["unit_cost"].notna().to_numpy() & (np.ones(len(lines), bool) if free is None else free)
     low, high, held = bounds(lines, rules)
+    coins = (
+        lines["currency"].map({name: _coin(str(name)) for name in lines["currency"].unique()}).to_numpy(float)
+    )
+    low, high = _in_coins(low, high, coins)
     grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _KNOTS)
     now = lines["net_price"].to_numpy(float)
     grid = np.where(asked[:, None], grid, now[:, None])
@@ -79,9 +83,10 @@ def decide(
         sku, currency = map(str, key)  # type: ignore[call-overload]
         names, territory = np.unique(lines["territory_id"].to_numpy(str)[rows], return_inverse=True)
         width = widths(freights, names, float(np.median(now[rows])) * rules.spread_rate, currency)
-        coin = _coin(currency)
-        chosen = within(grid[rows], worth[rows], territory, width - coin)
-        price[rows] = np.where(asked[rows], _rounded(chosen, low[rows], high[rows], coin), now[rows])
+        coin = coins[rows]
+        chosen = within(grid[rows], worth[rows], territory, width - coin[0])  # a coin may be lost in rounding
+        chosen = np.round(np.clip(np.round(chosen / coin) * coin, low[rows], high[rows]), 6)
+        price[rows] = np.where(asked[rows], chosen, now[rows])
         parts.append(_corridors(sku, names, territory, width, now[rows], price[rows]))
     told = _told(lines, price, best, (low, high), asked)
     told["held"] = held
@@ -159,12 +164,11 @@ def _worth(lines: pd.DataFrame, grid: Array, asked: NDArray[np.bool_], rules: Ru
     return np.asarray(np.where((sure | ~asked)[:, None], expected, -away * scale))
 
 
-def _rounded(price: Array, low: Array, high: Array, coin: float) -> Array:
-    """To the nearest coin that lies inside the bounds, where there is one."""
-    inside_low, inside_high = np.ceil(low / coin - 1e-9) * coin, np.floor(high / coin + 1e-9) * coin
-    fits = inside_low <= inside_high
-    near = np.clip(np.round(price / coin) * coin, inside_low, np.maximum(inside_high, inside_low))
-    return np.asarray(np.where(fits, np.round(near, 6), price))
+def _in_coins(low: Array, high: Array, coin: Array) -> tuple[Array, Array]:
+    """Bounds as the outermost whole coins inside them, where there is one."""
+    inside = np.ceil(low / coin - 1e-9) * coin, np.floor(high / coin + 1e-9) * coin
+    fits = inside[0] <= inside[1]
+    return np.where(fits, inside[0], low), np.where(fits, inside[1], high)
 
 
 def _coin(currency: str) -> float:

@@ -161,7 +161,7 @@ def _asked(request: Request, scores: Scores) -> list[int]:
     found = [rows.get(name) for name in names]
     if unknown := [i for i, row in enumerate(found) if row is None]:
         raise NotFound(
-            f"{len(unknown)} of {len(found)} lines are not on record, or without sales for a year or a price.",
+            f"{len(unknown)} of {len(found)} lines are not on record, or without a price or sales of a year.",
             kind="unknown-line",
             next_step="Check the ids, or load prices and sales with `qudao ingest`.",
             faults=[Fault(field=f"lines[{i}]", detail="no such dealer and product") for i in unknown],
