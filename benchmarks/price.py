@@ -43,7 +43,7 @@ from models.price.corridor import excess  # noqa: E402
 from models.price.decide import Rules, widths  # noqa: E402
 from models.price.model import PriceModel  # noqa: E402
 from models.price.rows import Market  # noqa: E402
-from models.response import Driver, Response, cut_normal  # noqa: E402
+from models.response import Driver, Response  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 FILE = "orange_juice_dominicks/oj.parquet"
@@ -313,6 +313,7 @@ def _judged(channel: Channel, prices: pd.DataFrame, rules: Rules) -> dict[str, f
             "units"
         ]
         broken, amount = _broken(channel, prices, price, rules)
+        gain = np.asarray(gain)
         told |= {f"gain_rate_{name}": float(gain.sum() / base), f"corridors_broken_{name}": broken}
         told[f"excess_amount_{name}"] = amount
         moved = np.abs(price / now - 1) > 1e-9
@@ -320,7 +321,7 @@ def _judged(channel: Channel, prices: pd.DataFrame, rules: Rules) -> dict[str, f
             told[f"lines_better_share_{name}"] = float((gain[moved] > 0).mean())
         if name == "suggested":
             told["expected_gain_rate"] = float(prices["margin_change_amount"].sum() / base)
-            told["probability_ece"] = _ece(prices["probability"].to_numpy(float)[moved], gain[moved] > 0)
+            told["probability_ece"] = _ece(prices["probability"].to_numpy(float)[moved], (gain > 0)[moved])
     return {name: round(value, 5) for name, value in told.items()}
 
 

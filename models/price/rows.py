@@ -171,9 +171,8 @@ def _frame(panel: Panel, price: Array, cross: Array, short: NDArray[np.bool_]) -
 def _calendar(panel: Panel) -> Mapping[str, Array]:
     """Columns of the calendar, [t]."""
     edges = panel.freq.range(panel.first, panel.t + 1)
-    angle = (
-        2 * np.pi * np.arange(panel.t) / panel.freq.season + 2 * np.pi * (panel.first.dayofyear - 1) / 365.25
-    )
+    begun = (panel.first.day_of_year - 1) / 365.25
+    angle = 2 * np.pi * (np.arange(panel.t) / panel.freq.season + begun)
     waves = (np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle))
     festival = spring_festival_share(edges)
     holidays = festival_days(edges, "CN")

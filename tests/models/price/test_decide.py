@@ -81,7 +81,7 @@ def test_prices_inside_the_corridor_are_the_best_of_all_combinations(seed):
     x = np.linspace(9, 11, 9)
     grid, best = np.tile(x, (4, 1)), rng.uniform(8.5, 11.5, 4)
     worth = -rng.uniform(1, 5, 4)[:, None] * (grid - best[:, None]) ** 2
-    # widths of whole grid steps: then some best prices lie on the grid (the constraints are totally unimodular)
+    # widths of whole grid steps: some best prices lie on the grid (total unimodularity)
     width = np.where(np.eye(3), np.nan, 0.25 * rng.integers(1, 4, (3, 3)))
     territory = np.array([0, 0, 1, 2])
     price = within(grid, worth, territory, width)
