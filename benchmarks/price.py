@@ -11,7 +11,7 @@ Protocols
                 Peers in the same run, without a cross price as in their own definitions: each series' median;
                 a log-log regression with fixed pulls to brand and all; monotone LightGBM on logarithms; their
                 geometric mean; the same with Duan's smearing.
-  elasticity    four simulated channels (60 dealers, 10 products, 48 months; seeds 31 to 34, none of them seen
+  elasticity    four simulated channels (60 dealers, 10 products, 48 months; seeds 41 to 44, none of them seen
                 while the room was made): own-price elasticity of every series against the truth, beside each
                 series' own regression of logarithms.
   policy        the same channels: margin of the next three months at the suggested prices, by the true
@@ -47,7 +47,7 @@ from models.response import Driver, Response  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 FILE = "orange_juice_dominicks/oj.parquet"
-SEEDS = (31, 32, 33, 34)
+SEEDS = (41, 42, 43, 44)
 GOALS = {"wape": 0.41, "negative_share": 1.0, "abs_bias": 0.05}
 NOW = pd.Timestamp("2026-01-01")
 Array = np.ndarray

@@ -22,7 +22,7 @@ from features.known import Tables, known
 from features.sheets import naive
 from models.price.decide import Rules
 from models.price.model import PriceModel
-from models.price.rows import Market
+from models.price.rows import CALENDAR, Market
 from training.config import RoomConfig
 from training.fitted import Fitted
 from training.progress import Tick, silent
@@ -112,7 +112,7 @@ def _judged_at(start: int, market: Market, model: PriceModel, config: Config) ->
 
 def own_log_log(earlier: pd.DataFrame, asked: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Each line's own regression of logarithms on the price and promotions, its level where rows are few."""
-    used = [name for name in names if not name.startswith(("year", "half_year", "spring", "holidays"))]
+    used = [name for name in names if not name in CALENDAR]
     out = np.zeros(len(asked))
     place = asked.groupby("unique_id").indices
     for name, rows in earlier[earlier["y"] > 0].groupby("unique_id"):
