@@ -6,8 +6,9 @@
 Protocols
   orange_juice  83 stores x 11 brands, weekly. Judged: the last 20 % of the weeks (week above its .8 quantile
                 over rows; 21,054 rows), at the prices, deals and features that came true. Learned: the weeks
-                before, in one fit. Every choice (weights of the pooled fit, boosting settings, the cross
-                price, where smearing comes from) was made on windows that end before the judged weeks.
+                before, in one fit. The weights of the pooled fit, the boosting settings and the cross price
+                were chosen on windows that end before the judged weeks; where smearing comes from was
+                settled after the judged weeks had been seen (docs/rooms/price.md).
                 Peers in the same run, without a cross price as in their own definitions: each series' median;
                 a log-log regression with fixed pulls to brand and all; monotone LightGBM on logarithms; their
                 geometric mean; the same with Duan's smearing.

@@ -10,8 +10,8 @@ Out:  mean units with quantiles; the main coefficient with its error; what was s
 Two beliefs, `Pooled` (log-linear, shrunk) and `Monotone` (trees), both of the mean, are blended as a
 geometric mean. What the blend loses in the total by that is given back (smearing): the total of the
 members over that of the blend. The weight and the spread of the truth around the blend come from later
-periods judged by fits of earlier ones. The smearing does not: it was tried as the ratio of true to
-forecast totals there, and followed shocks of those periods (docs/rooms/price.md).
+periods judged by fits of earlier ones. The smearing does not: the ratio of true to forecast totals there
+says more of those periods' shocks than of the blend (docs/rooms/price.md).
 
 Source: Duan (1983), Smearing estimate, JASA 78, as a ratio of totals; Blattberg and George (1991).
 Limits: observational. It refuses a price or depth beyond what the series, else its group, has seen.

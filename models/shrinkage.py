@@ -29,6 +29,7 @@ Limits: normal errors; what groups share beyond their periods' shocks (`group_sh
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Said:
         np.add.at(b, code, self.b)
         return Said(A / over, b / over)
 
-    def likelihood(self, centre: Array, pull: Array) -> float:
+    def likelihood(self, centre: NDArray[Any], pull: Array) -> float:
         """Log marginal likelihood under a prior of precision pull [p] around centre [n, p]."""
         both = self.A + np.diag(pull)
         target = self.b + centre * pull

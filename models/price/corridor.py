@@ -39,7 +39,7 @@ def within(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
     """Prices of all lines, jointly."""
     free = grid[np.arange(len(grid)), worth.argmax(axis=1)]
     if excess(free, territory, width).max(initial=0.0) <= 0.0:
-        return free
+        return np.asarray(free)
     return _solved(grid, worth, territory, width)
 
 
@@ -82,7 +82,8 @@ def _solved(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
     whole = _sparse([(line, column, np.ones(n * k))], (n, len(cost)))
     bounds: list[tuple[float | None, None]] = [(0, None)] * (n * k)
     bounds += [(None, None)] * (2 * m) + [(0, None)] * len(a)
-    found = linprog(cost, _sparse(entries, shape), limits, whole, np.ones(n), bounds, method="highs")
+    asked = cost, _sparse(entries, shape), limits, whole, np.ones(n), bounds
+    found = linprog(*asked, method="highs")  # type: ignore[call-overload]  # sparse matrices are taken
     if found.x is None:
         raise Unsolved(str(found.message))
     return np.asarray((found.x[: n * k].reshape(n, k) * grid).sum(axis=1))

@@ -133,9 +133,8 @@ def gains(lines: pd.DataFrame, price: Array) -> Array:
     away = np.log(price / now)[:, None]
     a_unit = (price - cost)[:, None] * np.exp(_slopes(lines) * away) - (now - cost)[:, None]
     total = a_unit[:, :, None] * _demands(lines)[:, None, :]
-    return (total + lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]).reshape(
-        len(lines), -1
-    )
+    pushed = lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]
+    return np.asarray((total + pushed).reshape(len(lines), -1))
 
 
 def _slopes(lines: pd.DataFrame) -> Array:

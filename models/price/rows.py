@@ -153,7 +153,7 @@ def _cross(panel: Panel, price: Array, shares: Array) -> Array:
 
 
 def _of_the_rest(values: Array, panel: Panel, shares: Array) -> Array:
-    """Mean over the other series of the shelf, weighted by their shares, [n, t]; zero where there are none."""
+    """Mean over the other series of the shelf, weighted by their shares, [n, t]; zero where none is."""
     known = np.isfinite(values)
     weight = np.where(known, (shares + 1e-3)[:, None], 0.0)
     part = weight * np.where(known, values, 0.0)
@@ -166,7 +166,7 @@ def _of_the_rest(values: Array, panel: Panel, shares: Array) -> Array:
 
 
 def _promotions(panel: Panel, shares: Array) -> dict[str, Array]:
-    """Promotions but discounts by kind, and what they take from the next period and from the shelf, [n, t]."""
+    """Promotions but discounts by kind, and what they take from the next period and the shelf, [n, t]."""
     plans = {kind: plan for kind, plan in sorted(panel.plans.items()) if not kind.endswith("_price")}
     kinds = {f"promo_{k}": np.nan_to_num(p[:, : panel.t]) for k, p in plans.items() if k != "discount"}
     if not kinds:

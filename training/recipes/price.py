@@ -112,7 +112,7 @@ def _judged_at(start: int, market: Market, model: PriceModel, config: Config) ->
 
 def own_log_log(earlier: pd.DataFrame, asked: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Each line's own regression of logarithms on the price and promotions, its level where rows are few."""
-    used = [name for name in names if not name in CALENDAR]
+    used = [name for name in names if name not in CALENDAR]
     out = np.zeros(len(asked))
     place = asked.groupby("unique_id").indices
     for name, rows in earlier[earlier["y"] > 0].groupby("unique_id"):
