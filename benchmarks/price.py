@@ -8,7 +8,8 @@ Protocols
                 over rows; 21,054 rows), at the prices, deals and features that came true. Learned: the weeks
                 before, in one fit. The weights of the pooled fit, the boosting settings and the cross price
                 were chosen on windows that end before the judged weeks; where smearing comes from was
-                settled after the judged weeks had been seen (docs/rooms/price.md).
+                settled after the judged weeks had been seen (docs/rooms/price.md). Also told: the three
+                windows of 18 weeks before, and WAPE when each forecast is scaled to the true total.
                 Peers in the same run, without a cross price as in their own definitions: each series' median;
                 a log-log regression with fixed pulls to brand and all; monotone LightGBM on logarithms; their
                 geometric mean; the same with Duan's smearing.
@@ -49,6 +50,7 @@ from models.response import Driver, Response  # noqa: E402
 RESULTS = ROOT / "benchmarks" / "results"
 FILE = "orange_juice_dominicks/oj.parquet"
 SEEDS = (41, 42, 43, 44)
+WINDOWS = (82, 100, 118)  # last weeks that are learned from
 GOALS = {"wape": 0.41, "negative_share": 1.0, "abs_bias": 0.05}
 NOW = pd.Timestamp("2026-01-01")
 Array = np.ndarray
@@ -79,37 +81,58 @@ def orange_juice() -> dict[str, Any]:
     rows = juice_rows(pd.read_parquet(path))
     last = rows["step"].quantile(0.8)
     earlier, judged = rows[rows["step"] <= last], rows[rows["step"] > last]
-    y = judged["y"].to_numpy(float)
-    ours = Response(drivers=CROSS, half_life=26).fit(earlier)
-    told, plain = ours.predict(judged), Response(drivers=OWN, half_life=26).fit(earlier)
-    peers, slopes = _peers(earlier, judged)
-    series = judged.drop_duplicates("unique_id")
-    own = ours.slopes(series)["slope"].to_numpy()
-    forecasts = {
-        "ours": (told["mean"].to_numpy(), own),
-        "ours, median": (told["q50"].to_numpy(), own),
-        "ours, without cross price": (plain.means(judged), plain.slopes(series)["slope"].to_numpy()),
-        "ours, pooled alone": (ours.pooled_.predict(judged), own),  # type: ignore[union-attr]
-        "ours, trees alone": (ours.trees_.predict(judged), None),
-    } | peers
-    methods = {name: _measures(y, f, slope) for name, (f, slope) in forecasts.items()}
+    y, ours = judged["y"].to_numpy(float), Response(drivers=CROSS, half_life=26).fit(earlier)
+    methods = {name: _measures(y, *told) for name, told in _forecasts(ours, earlier, judged).items()}
+    told, reached = ours.predict(judged), methods["ours"]
     inside = (y >= told["q05"].to_numpy()) & (y <= told["q95"].to_numpy())
-    reached = methods["ours"]
+    print("earlier windows ...", flush=True)
     return {
         "methods": methods,
         "n": len(y),
         "learned": len(earlier),
         "coverage_90": round(float(inside.mean()), 4),
-        "pooled_share": ours.share_,
+        "pooled_share": round(ours.share_, 2),
         "smearing": round(ours.factor_, 4),
-        "own_log_log_negative_share": round(float((slopes < 0).mean()), 4),
         "goal": GOALS,
         "reached": {
             "wape": reached["wape"],
             "negative_share": reached["negative_share"],
             "abs_bias": abs(reached["bias"]),
         },
+        "earlier_windows": _windows(rows),
     }
+
+
+def _forecasts(ours: Response, earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
+    """Forecasts and slopes of every method."""
+    told, plain = ours.predict(judged), Response(drivers=OWN, half_life=26).fit(earlier)
+    series = judged.drop_duplicates("unique_id")
+    own = ours.slopes(series)["slope"].to_numpy()
+    return {
+        "ours": (told["mean"].to_numpy(), own),
+        "ours, median": (told["q50"].to_numpy(), own),
+        "ours, without cross price": (plain.means(judged), plain.slopes(series)["slope"].to_numpy()),
+        "ours, pooled alone": (ours.pooled_.predict(judged), own),  # type: ignore[union-attr]
+        "ours, trees alone": (ours.trees_.predict(judged), None),
+    } | _peers(earlier, judged)
+
+
+def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """The same methods on three windows of 18 weeks before the judged ones: what choices were made on."""
+    told = []
+    for start in WINDOWS:
+        earlier = rows[rows["step"] <= start]
+        judged = rows[(rows["step"] > start) & (rows["step"] <= start + 18)]
+        judged = judged[judged["unique_id"].isin(earlier["unique_id"].unique())]
+        ours = Response(drivers=CROSS, half_life=26).fit(earlier)
+        y = judged["y"].to_numpy(float)
+        for name, (forecast, slope) in _forecasts(ours, earlier, judged).items():
+            measures = _measures(y, forecast, slope)
+            told.append({"method": name, "abs_bias": abs(measures["bias"])} | measures)
+    kept = ["method", "wape", "wape_at_true_total", "bias", "abs_bias"]
+    means = pd.DataFrame(told)[kept].groupby("method", sort=False).mean().round(4)
+    print(means.to_string(), flush=True)
+    return {str(k): {str(a): float(b) for a, b in v.items()} for k, v in means.iterrows()}
 
 
 def juice_rows(found: pd.DataFrame) -> pd.DataFrame:
@@ -136,7 +159,7 @@ def juice_rows(found: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> tuple[dict[str, Any], Array]:
+def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
     names = [d.name for d in OWN]
     z = np.log(earlier["y"].to_numpy(float))
     median = judged["unique_id"].map(earlier.groupby("unique_id")["y"].median()).to_numpy(float)
@@ -156,7 +179,7 @@ def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> tuple[dict[str, Any],
     trees = np.exp(told + judged["unique_id"].map(level).to_numpy(float))
     both = np.exp((np.log(shrunk) + np.log(trees)) / 2)
     duan = float(np.exp(target - fitted).mean() * smear) ** 0.5
-    found = {
+    return {
         "series median": (median, None),
         "log-log of each series alone": (alone, alone_slopes),
         "shrunk log-log": (shrunk, slopes),
@@ -165,7 +188,6 @@ def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> tuple[dict[str, Any],
         "geometric blend": (both, slopes),
         "geometric blend, Duan": (both * duan, slopes),
     }
-    return found, alone_slopes
 
 
 def _log_log(
@@ -200,6 +222,9 @@ def _log_log(
 def _measures(y: Array, forecast: Array, slope: Array | None) -> dict[str, float]:
     told = {
         "wape": round(float(np.abs(y - forecast).sum() / y.sum()), 4),
+        "wape_at_true_total": round(
+            float(np.abs(y - forecast * y.sum() / forecast.sum()).sum() / y.sum()), 4
+        ),
         "bias": round(float(forecast.sum() / y.sum() - 1), 4),
     }
     if slope is not None:
@@ -291,6 +316,7 @@ def policy() -> dict[str, Any]:
         "methods": methods,
         "gain_rate_interval_95": [round(float(q), 4) for q in np.quantile(drawn, (0.025, 0.975))],
         "expected_gain_rate": float(means["expected_gain_rate"]),
+        "probability_mean": float(means["probability_mean"]),
         "probability_ece": float(means["probability_ece"]),
         "worlds": rows,
     }
@@ -322,6 +348,7 @@ def _judged(channel: Channel, prices: pd.DataFrame, rules: Rules) -> dict[str, f
             told[f"lines_better_share_{name}"] = float((gain[moved] > 0).mean())
         if name == "suggested":
             told["expected_gain_rate"] = float(prices["margin_change_amount"].sum() / base)
+            told["probability_mean"] = float(prices["probability"].to_numpy(float)[moved].mean())
             told["probability_ece"] = _ece(prices["probability"].to_numpy(float)[moved], (gain > 0)[moved])
     return {name: round(value, 5) for name, value in told.items()}
 
@@ -364,7 +391,7 @@ def _ece(probability: Array, came: Array) -> float:
 def write(name: str, result: dict[str, Any]) -> None:
     """The table on the screen and the whole as JSON."""
     print(f"\n{name}\n{pd.DataFrame(result['methods']).T.to_string()}")
-    print({k: v for k, v in result.items() if k not in ("methods", "worlds")})
+    print({k: v for k, v in result.items() if k not in ("methods", "worlds", "earlier_windows")})
     path = RESULTS / f"price_{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
