@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, currency, depth, growth, health, offers, orders, rebate
+from serving.rooms import contract, credit, currency, depth, growth, health, offers, orders, price, rebate
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
@@ -21,6 +21,7 @@ ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
 CURRENCY = "/v1/fx/recommend"
 REBATE_EFFECT, REBATE_OPTIMIZE = "/v1/rebates/effect", "/v1/rebates/optimize"
 ATTAINMENT, SIMULATE = "/v1/rebates/attainment", "/v1/rebates/simulate"
+PRICES = "/v1/prices/suggest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,16 @@ ANSWERS: dict[str, Answerer] = {
         fields=rebate.FIELDS,
         example=rebate.SIMULATE_EXAMPLE,
         answer=rebate.simulate,
+    ),
+    PRICES: Answerer(
+        room="price",
+        operation="suggest_prices",
+        summary="The price of each dealer and product, inside margin floor, step and corridor",
+        request=price.Request,
+        response=price.Response,
+        fields=price.FIELDS,
+        example=price.EXAMPLE,
+        answer=price.answer,
     ),
     CONTRACTS: Answerer(
         room="contract",
