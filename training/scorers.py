@@ -33,14 +33,10 @@ from training.score_report import write_score_report
 from training.track import Run, code_version, tracked
 from training.trust import scorecard
 
-<<<<<<< ours
 ROOMS = (
     *("health", "growth", "credit", "anomaly", "contract"),
     *("currency", "price", "rebate", "inventory"),
 )
-=======
-ROOMS = ("health", "growth", "credit", "anomaly", "contract", "price")
->>>>>>> theirs
 
 
 class UnknownRoom(ChannelError):
