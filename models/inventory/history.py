@@ -1,0 +1,108 @@
+"""History: futures drawn from a series' own past, where no demand model answers, and beside one.
+
+A future is a stretch of the past, whole, so that periods keep hanging together: the sales of h periods
+in a row over the level that stood before them, taken up again at today's level and season. A series with
+few stretches borrows those of all others.
+
+    units[h] = level now x (stretch of an origin)[h] x season[h]
+
+The season is one index a product and calendar month, pooled over dealers and drawn towards 1.
+
+Shapes: sold [n, t] units without gaps after a start (NaN before), months [t] 0 to 11; draws [n, h, s].
+Source: moving-block bootstrap (Kuensch 1989); with zeros kept it is Willemain et al. (2004), IJF 20,
+        for parts that sell now and then.
+Limits: knows no price and no promotion ahead; nothing outside what was seen, but scaled.
+
+>>> sold = np.tile([8.0, 12.0], (1, 12))
+>>> units = stretches(sold, np.arange(24) % 12, np.zeros(1), horizon=2, count=50, rng=np.random.default_rng(0))
+>>> units.shape, bool(abs(units.mean() - 10) < 1)
+((1, 2, 50), True)
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.inventory.censored import levels
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_ORIGINS = 36  # the most that are looked back on
+_BORROWED = 6.0  # so many stretches of others count beside a series' own
+_PRIOR_MONTHS = 6.0  # of an ordinary season, a product and calendar month
+_LEAST_LEVEL = 1e-6
+_MOST_RATIO = 8.0  # a stretch from a level near nothing says nothing of another
+
+
+def stretches(
+    sold: Array, months: Ints, product: NDArray[Any], *, horizon: int, count: int, rng: np.random.Generator
+) -> Array:
+    """Draws [n, h, s] of the periods after the last; `product` [n] codes whose season is shared."""
+    n, t = sold.shape
+    index = season(sold, months, product)  # [n, 12]
+    plain = sold / index[:, months]
+    level = levels(plain, np.isfinite(plain))  # [n, t + 1]
+    pool, own, first = _ratios(plain, level, horizon)
+    if not len(pool):
+        return np.repeat(np.nan_to_num(level[:, -1:])[:, :, None], horizon, axis=1) * np.ones(count)
+    from_own = rng.random((n, count)) * (own + _BORROWED)[:, None] < own[:, None]
+    mine = first[:, None] + (rng.random((n, count)) * np.maximum(own, 1)[:, None]).astype(np.int64)
+    other = rng.integers(0, len(pool), (n, count))
+    picked = pool[np.where(from_own, np.minimum(mine, len(pool) - 1), other)]  # [n, s, h]
+    ahead = index[:, _months_after(months, horizon)]  # [n, h]
+    now = np.nan_to_num(level[:, -1])
+    return np.asarray(picked.transpose(0, 2, 1) * (now[:, None] * ahead)[:, :, None])
+
+
+def season(sold: Array, months: Ints, product: NDArray[Any]) -> Array:
+    """Index of each calendar month, mean 1 over the year, [n, 12]; 1 with under two years of history."""
+    n, t = sold.shape
+    per_year = 12 if len(months) < 2 or not (np.diff(months) == 0).any() else 52
+    if t < 2 * per_year:
+        return np.ones((n, 12))
+    code = np.unique(product, return_inverse=True)[1]
+    usual = _yearly(sold, per_year)
+    seen = np.isfinite(sold) & (usual > _LEAST_LEVEL)
+    ratio = np.where(seen, np.minimum(sold / np.where(seen, usual, 1.0), _MOST_RATIO), 0.0)
+    total, weight = np.zeros((code.max() + 1, 12)), np.zeros((code.max() + 1, 12))
+    at = (code[:, None], np.broadcast_to(months, sold.shape))
+    np.add.at(total, at, ratio)
+    np.add.at(weight, at, seen.astype(float))
+    prior = _PRIOR_MONTHS * per_year / 12
+    index = (total + prior) / (weight + prior)
+    return np.asarray((index / index.mean(axis=1, keepdims=True))[code])
+
+
+def _yearly(sold: Array, per_year: int) -> Array:
+    """Mean of the year around each period, as much of it as is known, [n, t]."""
+    known = np.isfinite(sold)
+    total = np.cumsum(np.pad(np.where(known, sold, 0.0), ((0, 0), (1, 0))), axis=1)
+    count = np.cumsum(np.pad(known.astype(float), ((0, 0), (1, 0))), axis=1)
+    t = sold.shape[1]
+    low = np.clip(np.arange(t) - per_year // 2, 0, max(t - per_year, 0))
+    high = np.minimum(low + per_year, t)
+    return np.asarray((total[:, high] - total[:, low]) / np.maximum(count[:, high] - count[:, low], 1.0))
+
+
+def _ratios(plain: Array, level: Array, horizon: int) -> tuple[Array, Array, Ints]:
+    """All stretches over their levels [r, h]; how many are each series' own [n], and its first one [n]."""
+    n, t = plain.shape
+    origins = np.arange(max(1, t - horizon + 1 - _ORIGINS), t - horizon + 1)
+    if not len(origins):
+        return np.empty((0, horizon)), np.zeros(n), np.zeros(n, dtype=np.int64)
+    window = plain[:, origins[:, None] + np.arange(horizon)]  # [n, o, h]
+    base = level[:, origins]
+    with np.errstate(invalid="ignore"):
+        usable = np.isfinite(window).all(axis=2) & (base > _LEAST_LEVEL)
+    own = usable.sum(axis=1)
+    ratio = np.minimum(window[usable] / base[usable][:, None], _MOST_RATIO)
+    return ratio, own.astype(float), np.asarray(np.cumsum(own) - own, dtype=np.int64)
+
+
+def _months_after(months: Ints, horizon: int) -> Ints:
+    """Calendar months of the coming periods: weeks take those of a year ago."""
+    t = len(months)
+    if t >= 52 and (np.diff(months) == 0).any():
+        return np.asarray(months[t - 52 : t - 52 + horizon], dtype=np.int64)
+    return np.asarray((months[-1] + 1 + np.arange(horizon)) % 12, dtype=np.int64)
