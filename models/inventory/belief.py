@@ -9,7 +9,7 @@ a level and segment, move its quantiles to where past sums fell:
 
 A past cutoff counts half as much for every `HALF_LIFE` cutoffs that lie between, so that the shifts follow
 the channel (online: fit again when the next outcome is known). A segment's shifts are drawn to those of
-all, those to none, by their rows.
+all, those to none, by their rows beyond the level.
 
 In:   `Past`, one a cutoff: what the sources said, [n, s], and the sums that followed, [n].
 Out:  draws [n, s] of the sum, ascending in rank with the first source, so that draws stay joint.
@@ -46,8 +46,9 @@ LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98
 HALF_LIFE = 6.0  # cutoffs
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the demand room's draws
 _JUDGED = slice(6, 12)  # of LEVELS: stock is held against the upper half
-_PULL_ROWS = 200.0  # of a segment, towards all
-_PULL_ALL = 30.0  # of all, towards none
+_PULL_ROWS = 20.0  # beyond the level: of a segment, towards all
+_PULL_ALL = 5.0  # of all, towards none
+_MOST_ERROR = 8.0  # spreads; a line that wakes up says nothing of the others
 _MEAN_SHARE = 0.05
 _LEAST_SPREAD = 1e-6
 STEADY, NOW_AND_THEN = "steady", "now_and_then"
@@ -151,12 +152,14 @@ def _shifts(past: Sequence[Past], ascending: Sequence[Array]) -> dict[str, Array
     parts, weights, names = [], [], []
     for p, q, back in zip(past, ascending, age, strict=True):
         seen = np.isfinite(p.y) & np.isfinite(q).all(axis=1)
-        parts.append((p.y[seen, None] - _quantiles(q[seen])) / _spread(q[seen])[:, None])
+        seen &= np.nan_to_num(q).max(axis=1) > 0  # draws of nothing have no spread to be moved by
+        error = (p.y[seen, None] - _quantiles(q[seen])) / _spread(q[seen])[:, None]
+        parts.append(np.clip(error, -_MOST_ERROR, _MOST_ERROR))
         weights.append(np.full(seen.sum(), 0.5 ** (back / HALF_LIFE)))
         names.append(p.segment[seen])
-    error, weight, name = np.concatenate(parts), np.concatenate(weights), np.concatenate(names)
-    pooled = _drawn(error, weight, np.zeros(len(LEVELS)), _PULL_ALL)
-    own = {str(s): _drawn(error[name == s], weight[name == s], pooled) for s in np.unique(name.astype(str))}
+    told, weight, name = np.concatenate(parts), np.concatenate(weights), np.concatenate(names)
+    pooled = _drawn(told, weight, np.zeros(len(LEVELS)), _PULL_ALL)
+    own = {str(s): _drawn(told[name == s], weight[name == s], pooled) for s in np.unique(name.astype(str))}
     return {"": pooled} | own
 
 
@@ -164,7 +167,8 @@ def _drawn(error: Array, weight: Array, towards: Array, pull: float = _PULL_ROWS
     """Conformal quantile of the errors at each level, drawn to another, [k]."""
     if not len(error):
         return towards
-    share = weight.sum() / (weight.sum() + pull)
+    beyond = weight.sum() * np.minimum(LEVELS, 1 - LEVELS)
+    share = beyond / (beyond + pull)
     found = np.array([_ranked(error[:, k], weight, level) for k, level in enumerate(LEVELS)])
     return np.asarray(share * found + (1 - share) * towards)
 

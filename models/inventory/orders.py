@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inventory.levels import Costs, lasting_cost
+from models.inventory.levels import Costs, holding_cost, lasting_cost
 
 Array = NDArray[np.float64]
 Cost = Callable[[Array], Array]
@@ -67,7 +67,7 @@ def order(need: Need, lots: Lots, draws: Array, costs: Costs, rate: Array) -> tu
 
     least = up(lots.moq, lots.pack)
     room = np.maximum(down(need.cap - position, lots.pack), 0.0)
-    packed = _nearest(wished, lots.pack, cost)
+    packed = _nearest(wished, lots.pack, lambda units: holding_cost(draws, position + units, costs))
     units = np.minimum(packed, room)
     raised = (units > 0) & (units < least)
     worth = cost(np.where(raised, least, 0.0)) < cost(np.zeros(len(units)))
