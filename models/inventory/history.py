@@ -28,11 +28,11 @@ from models.inventory.censored import levels
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_ORIGINS = 36  # the most that are looked back on
-_BORROWED = 6.0  # so many stretches of others count beside a series' own
+_ORIGIN_MONTHS = 36  # looked back on
+_BORROWED = 6.0  # a series with so many stretches borrows half of them, with twice as many a fifth
 _PRIOR_MONTHS = 6.0  # of an ordinary season, a product and calendar month
 _LEAST_LEVEL = 1e-6
-_MOST_RATIO = 8.0  # a stretch from a level near nothing says nothing of another
+_MOST_RATIO = 8.0  # of a period that sells, to its level: from near nothing one learns nothing
 
 
 def stretches(
@@ -42,11 +42,12 @@ def stretches(
     n, t = sold.shape
     index = season(sold, months, product)  # [n, 12]
     plain = sold / index[:, months]
-    level = levels(plain, np.isfinite(plain))  # [n, t + 1]
-    pool, own, first = _ratios(plain, level, horizon)
+    per_month = _per_year(months) / 12
+    level = levels(plain, np.isfinite(plain), per_month)  # [n, t + 1]
+    pool, own, first = _ratios(plain, level, horizon, origins=int(_ORIGIN_MONTHS * per_month))
     if not len(pool):
         return np.repeat(np.nan_to_num(level[:, -1:])[:, :, None], horizon, axis=1) * np.ones(count)
-    from_own = rng.random((n, count)) * (own + _BORROWED)[:, None] < own[:, None]
+    from_own = rng.random((n, count)) < (own**2 / (own**2 + _BORROWED**2))[:, None]
     mine = first[:, None] + (rng.random((n, count)) * np.maximum(own, 1)[:, None]).astype(np.int64)
     other = rng.integers(0, len(pool), (n, count))
     picked = pool[np.where(from_own, np.minimum(mine, len(pool) - 1), other)]  # [n, s, h]
@@ -58,7 +59,7 @@ def stretches(
 def season(sold: Array, months: Ints, product: NDArray[Any]) -> Array:
     """Index of each calendar month, mean 1 over the year, [n, 12]; 1 with under two years of history."""
     n, t = sold.shape
-    per_year = 12 if len(months) < 2 or not (np.diff(months) == 0).any() else 52
+    per_year = _per_year(months)
     if t < 2 * per_year:
         return np.ones((n, 12))
     code = np.unique(product, return_inverse=True)[1]
@@ -85,24 +86,44 @@ def _yearly(sold: Array, per_year: int) -> Array:
     return np.asarray((total[:, high] - total[:, low]) / np.maximum(count[:, high] - count[:, low], 1.0))
 
 
-def _ratios(plain: Array, level: Array, horizon: int) -> tuple[Array, Array, Ints]:
+def _ratios(plain: Array, level: Array, horizon: int, *, origins: int) -> tuple[Array, Array, Ints]:
     """All stretches over their levels [r, h]; how many are each series' own [n], and its first one [n]."""
     n, t = plain.shape
-    origins = np.arange(max(1, t - horizon + 1 - _ORIGINS), t - horizon + 1)
-    if not len(origins):
+    start = np.arange(max(1, t - horizon + 1 - origins), t - horizon + 1)
+    if not len(start):
         return np.empty((0, horizon)), np.zeros(n), np.zeros(n, dtype=np.int64)
-    window = plain[:, origins[:, None] + np.arange(horizon)]  # [n, o, h]
-    base = level[:, origins]
+    window = plain[:, start[:, None] + np.arange(horizon)]  # [n, o, h]
+    base = level[:, start]
     with np.errstate(invalid="ignore"):
         usable = np.isfinite(window).all(axis=2) & (base > _LEAST_LEVEL)
     own = usable.sum(axis=1)
-    ratio = np.minimum(window[usable] / base[usable][:, None], _MOST_RATIO)
+    rare = np.maximum((plain > 0).sum(axis=1) / np.maximum(np.isfinite(plain).sum(axis=1), 1), 0.02)
+    most = np.broadcast_to((_MOST_RATIO / rare)[:, None], usable.shape)[usable]
+    ratio = np.minimum(window[usable] / base[usable][:, None], most[:, None])
+    ratio *= _unbiased(ratio, np.nonzero(usable)[0], window[usable], base[usable])[:, None]
     return ratio, own.astype(float), np.asarray(np.cumsum(own) - own, dtype=np.int64)
+
+
+def _unbiased(ratio: Array, row: NDArray[np.intp], window: Array, base: Array) -> Array:
+    """Factor of each stretch so that a series' mean ratio is its sum of units over its sum of levels.
+
+    A mean of ratios is too large: where the level is low by chance, the ratio is high by chance.
+    """
+    n = int(row.max()) + 1
+    units, usual = np.bincount(row, window.sum(axis=1), n), np.bincount(row, base * window.shape[1], n)
+    mean = np.bincount(row, ratio.mean(axis=1), n) / np.maximum(np.bincount(row, minlength=n), 1)
+    wanted = units / np.maximum(usual, _LEAST_LEVEL)
+    return np.asarray((wanted / np.where(mean > 0, mean, 1.0))[row])
+
+
+def _per_year(months: Ints) -> int:
+    """12 for months, 52 for weeks: two weeks begin in one month."""
+    return 52 if (np.diff(months) == 0).any() else 12
 
 
 def _months_after(months: Ints, horizon: int) -> Ints:
     """Calendar months of the coming periods: weeks take those of a year ago."""
     t = len(months)
-    if t >= 52 and (np.diff(months) == 0).any():
+    if t >= 52 and _per_year(months) == 52:
         return np.asarray(months[t - 52 : t - 52 + horizon], dtype=np.int64)
     return np.asarray((months[-1] + 1 + np.arange(horizon)) % 12, dtype=np.int64)

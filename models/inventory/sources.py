@@ -75,7 +75,7 @@ class Sources:
         both = shelves.keys if draws is None else pd.concat([shelves.keys, draws.keys])
         keys = both.drop_duplicates(KEYS).sort_values(KEYS, ignore_index=True)
         place = _positions(shelves.keys, keys)
-        sold = uplifted(shelves.sold, shelves.short)
+        sold = filled(shelves)
         product = pd.factorize(shelves.keys["sku_id"])[0]
         rng = np.random.default_rng(seed)
         own = stretches(sold, shelves.months(), product, horizon=periods, count=count, rng=rng)
@@ -139,6 +139,11 @@ class Sources:
         if forecast is None:
             both = np.take_along_axis(both, _rank(history), axis=1)
         return Demand(wanted=both, lead=both * share, days=days.mean(axis=1))
+
+
+def filled(shelves: Shelves) -> Array:
+    """Sales, with what was missed where a dealer ran out, [n, t]."""
+    return uplifted(shelves.sold, shelves.short, shelves.freq.season / 12)
 
 
 def _rank(draws: Array) -> NDArray[np.intp]:

@@ -33,12 +33,11 @@ from features.known import Tables, known
 from features.sheets import naive
 from features.shelves import Shelves
 from models.inventory.belief import Belief, Past, pinball
-from models.inventory.censored import uplifted
 from models.inventory.lead import wanted
 from models.inventory.levels import critical_ratio, newsvendor
 from models.inventory.model import MOST_PERIODS, InventoryModel
 from models.inventory.plan import costs_of
-from models.inventory.sources import Sources
+from models.inventory.sources import Sources, filled
 from models.inventory.terms import Defaults, terms
 from training.config import RoomConfig
 from training.fitted import Fitted
@@ -180,7 +179,7 @@ def _at(
     past = Past(
         cutoff=cutoff, forecast=forecast, history=np.nan_to_num(history), y=y, segment=sources.segment
     )
-    sold = uplifted(shelves.sold, shelves.short)[place]
+    sold = filled(shelves)[place]
     return Rehearsed(
         past=past,
         lines=lines.assign(position=position),
@@ -194,7 +193,7 @@ def _at(
 def _followed(keys: pd.DataFrame, start: pd.Timestamp, days: Array, now: Shelves) -> Array:
     """Units wanted in the days from `start`, as far as they are on record, [n]; else NaN."""
     step = int(now.freq.position(pd.Series([start]), now.first).iloc[0])
-    after = uplifted(now.sold, now.short)[:, step:]
+    after = filled(now)[:, step:]
     if after.shape[1] == 0:
         return np.full(len(keys), np.nan)
     ahead = now.freq.range(start, after.shape[1] + 1)
