@@ -134,6 +134,11 @@ class InventoryModel:
         planned["score"] = 100 * (1 - planned["probability"])
         return planned[_TOLD]
 
+    def cap_units(self, book: Book) -> Array:
+        """The most each line can sell within its shelf life, [n]; infinite for goods that keep."""
+        lines = book.lines.drop(columns=["order_up_to_units", "reorder_units"])
+        return self._planned(lines, book.demand)["cap_units"].to_numpy(float)
+
     def changed(self, book: Book, rows: NDArray[np.intp], changes: pd.DataFrame) -> Book:
         """The book of some lines with other terms or stock; `changes` is NaN where nothing changes."""
         lines = book.lines.iloc[rows].reset_index(drop=True)
