@@ -49,7 +49,7 @@ class Endpoints:
         for shelf in (self.demand, self.board):
             shelf.start()
         pages.state.shelf, pages.state.board = self.demand, self.board
-        pages.state.warehouse = settings.warehouse
+        pages.state.warehouse, pages.state.decisions = settings.warehouse, self.decisions
 
     async def __is_ready__(self) -> bool:
         return self.demand.current is not None or bool(self.board.current and self.board.current.scores)
