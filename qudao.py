@@ -51,7 +51,7 @@ app.add_typer(contracts, name="contract")
 console, complaints = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 PROJECT = Path(__file__).resolve().parent
 
-ROOMS = ("demand", "health", "growth", "credit", "anomaly", "contract")
+ROOMS = ("demand", "health", "growth", "credit", "anomaly", "contract", "inventory")
 Room = Annotated[str, typer.Argument(help=f"The room: {', '.join(ROOMS)}.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]

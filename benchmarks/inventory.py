@@ -100,9 +100,7 @@ def public(path: str) -> Path:
 
 def orange_juice() -> dict[str, Any]:
     """Levels for three weeks, at three critical ratios."""
-    panel = panel_of_file(
-        [public("orange_juice_dominicks/oj.parquet")], "orange_juice", freq="W"
-    )
+    panel = panel_of_file([public("orange_juice_dominicks/oj.parquet")], "orange_juice", freq="W")
     settings = DemandConfig.parse({"members": ["boosted"], "replays": {"W": 4}, "workers": 1})
     rehearsed = demand.rehearsals(panel, WEEKS, settings)
     ends = [panel.t - WEEKS * k for k in range(JUDGED + LEARNED, 0, -1)]
@@ -268,7 +266,10 @@ def _year(y: Array, costs: Costs, terms: dict[str, Array], rule: Rule) -> dict[s
     rng = np.random.default_rng(0)
     most = int(terms["lead"].max()) + 1
     coming = np.zeros((n, most + 1))  # by weeks from now
-    net, told = np.zeros(n), dict.fromkeys(("holding", "ordering", "missing", "filled", "wanted", "orders"), 0.0)
+    net, told = (
+        np.zeros(n),
+        dict.fromkeys(("holding", "ordering", "missing", "filled", "wanted", "orders"), 0.0),
+    )
     for week in range(begin, total):
         if (week - begin) % RESET == 0:
             reorder, lot = rule(y[:, :week], terms["lead"], costs, terms["moq"], rng)
@@ -442,7 +443,10 @@ def exact() -> dict[str, Any]:
         "protocol": "36 periodic-review problems, exact cost of rounded levels over the exact optimum",
         "methods": {
             "ours (s, S)": {"mean": round(found[:, 0].mean(), 4), "worst": round(found[:, 0].max(), 4)},
-            "power approximation": {"mean": round(found[:, 1].mean(), 4), "worst": round(found[:, 1].max(), 4)},
+            "power approximation": {
+                "mean": round(found[:, 1].mean(), 4),
+                "worst": round(found[:, 1].max(), 4),
+            },
             "ours newsvendor, distance of level": {
                 "mean": round(found[:, 2].mean(), 4),
                 "worst": round(found[:, 2].max(), 4),

@@ -103,7 +103,9 @@ def _held(
         short[row[inside], step[inside]] = flag[inside]
         late = inside & (step == width - 1)  # a count of long ago says nothing of today
         on_hand[row[late]] = stock["qty_on_hand"].to_numpy(float)[late]
-        moving = stock["qty_in_transit"].fillna(0.0).to_numpy(float) if "qty_in_transit" in stock else 0 * step
+        moving = (
+            stock["qty_in_transit"].fillna(0.0).to_numpy(float) if "qty_in_transit" in stock else 0 * step
+        )
         in_transit[row[late]] = moving[late]
     return {"short": short, "on_hand": on_hand, "in_transit": in_transit}
 

@@ -12,12 +12,15 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, orders
+from serving.rooms import contract, credit, growth, health, inventory, orders, stock
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+
+SUGGEST, POLICY = "/v1/orders/suggest", "/v1/inventory/policy"
+REBALANCE, ALLOCATION = "/v1/inventory/rebalance", "/v1/allocation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,5 +108,45 @@ ANSWERS: dict[str, Answerer] = {
         example=contract.EXAMPLE,
         answer=contract.answer,
         decides=False,  # a contract's text is not kept
+    ),
+    SUGGEST: Answerer(
+        room="inventory",
+        operation="suggest_orders",
+        summary="What each dealer should order of each product",
+        request=inventory.Request,
+        response=inventory.Response,
+        fields=inventory.FIELDS,
+        example=inventory.EXAMPLE,
+        answer=inventory.suggest,
+    ),
+    POLICY: Answerer(
+        room="inventory",
+        operation="inventory_policy",
+        summary="At what stock to order, and up to where",
+        request=inventory.Request,
+        response=inventory.PolicyResponse,
+        fields=inventory.FIELDS,
+        example=inventory.POLICY_EXAMPLE,
+        answer=inventory.policy,
+    ),
+    REBALANCE: Answerer(
+        room="inventory",
+        operation="rebalance",
+        summary="Transfers between dealers that are worth their freight",
+        request=stock.RebalanceRequest,
+        response=stock.RebalanceResponse,
+        fields=stock.REBALANCE_FIELDS,
+        example=stock.REBALANCE_EXAMPLE,
+        answer=stock.rebalance,
+    ),
+    ALLOCATION: Answerer(
+        room="inventory",
+        operation="allocate",
+        summary="Scarce stock of one product shared out over dealers",
+        request=stock.AllocationRequest,
+        response=stock.AllocationResponse,
+        fields=stock.ALLOCATION_FIELDS,
+        example=stock.ALLOCATION_EXAMPLE,
+        answer=stock.allocate,
     ),
 }

@@ -22,6 +22,10 @@ POSTED = frozenset(
         "/v1/risk/orders",
         "/v1/alerts/{alert_id}/verdict",
         "/v1/contracts/review",
+        "/v1/orders/suggest",
+        "/v1/inventory/policy",
+        "/v1/inventory/rebalance",
+        "/v1/allocation",
         "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET

@@ -12,7 +12,19 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import (
+    ADMISSION,
+    ALLOCATION,
+    ANSWERS,
+    CONTRACTS,
+    CREDIT,
+    GROWTH,
+    HEALTH,
+    ORDERS,
+    POLICY,
+    REBALANCE,
+    SUGGEST,
+)
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -93,6 +105,26 @@ class Endpoints:
     def contracts(self, body: Body, /) -> Response:
         """Clauses of a contract with their risk, what is missing, and better wording."""
         return self._scored(CONTRACTS, body)
+
+    @bentoml.api(route=SUGGEST, input_spec=Body, output_spec=ANSWERS[SUGGEST].response)  # type: ignore[untyped-decorator]
+    def suggest_orders(self, body: Body, /) -> Response:
+        """What each dealer should order of each product."""
+        return self._scored(SUGGEST, body)
+
+    @bentoml.api(route=POLICY, input_spec=Body, output_spec=ANSWERS[POLICY].response)  # type: ignore[untyped-decorator]
+    def inventory_policy(self, body: Body, /) -> Response:
+        """At what stock to order, and up to where."""
+        return self._scored(POLICY, body)
+
+    @bentoml.api(route=REBALANCE, input_spec=Body, output_spec=ANSWERS[REBALANCE].response)  # type: ignore[untyped-decorator]
+    def rebalance(self, body: Body, /) -> Response:
+        """Transfers between dealers that are worth their freight."""
+        return self._scored(REBALANCE, body)
+
+    @bentoml.api(route=ALLOCATION, input_spec=Body, output_spec=ANSWERS[ALLOCATION].response)  # type: ignore[untyped-decorator]
+    def allocate(self, body: Body, /) -> Response:
+        """Scarce stock of one product shared out over dealers."""
+        return self._scored(ALLOCATION, body)
 
     def _scored(self, route: str, body: Body) -> Response:
         """The answer of a scoring room; what decides something is kept for replay."""

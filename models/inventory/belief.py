@@ -205,6 +205,4 @@ def _quantiles(ascending: Array) -> Array:
 
 def _spread(draws: Array) -> Array:
     middle = np.median(draws, axis=1, keepdims=True)
-    return np.asarray(
-        np.abs(draws - middle).mean(axis=1) + _MEAN_SHARE * draws.mean(axis=1) + _LEAST_SPREAD
-    )
+    return np.asarray(np.abs(draws - middle).mean(axis=1) + _MEAN_SHARE * draws.mean(axis=1) + _LEAST_SPREAD)

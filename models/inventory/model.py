@@ -44,7 +44,16 @@ Array = NDArray[np.float64]
 KEYS = ["dealer_id", "sku_id"]
 MOST_PERIODS = {"M": 7, "W": 26}  # looked ahead; later periods go on at the last one's daily rate
 _TOLD = [
-    *("line_id", "dealer_id", "sku_id", "territory_id", "tier", "period_start", "qty_on_hand", "qty_in_transit"),
+    *(
+        "line_id",
+        "dealer_id",
+        "sku_id",
+        "territory_id",
+        "tier",
+        "period_start",
+        "qty_on_hand",
+        "qty_in_transit",
+    ),
     *("suggested_units", "suggested_cases", "order_up_to_units", "reorder_units", "lead_time_days"),
     *("review_days", "moq_units", "pack_units", "score", "probability", "probability_after", "days_of_stock"),
     *("turns", "expected_cost_amount", "currency", "tier_units", "reasons", "note"),
@@ -144,7 +153,9 @@ class InventoryModel:
         lines = book.lines.iloc[rows].reset_index(drop=True)
         for name in changes.columns:
             lines[name] = changes[name].fillna(lines[name]).to_numpy(float)
-        lines["note"] = [_without(n) if np.isfinite(q) else n for n, q in zip(lines["note"], lines["qty_on_hand"])]
+        lines["note"] = [
+            _without(n) if np.isfinite(q) else n for n, q in zip(lines["note"], lines["qty_on_hand"])
+        ]
         checked(lines)
         sources = book.sources.take(rows)
         demand = sources.demand(lines, self.belief_)
@@ -167,7 +178,9 @@ def _stocked(lines: pd.DataFrame, shelves: Shelves) -> pd.DataFrame:
     index = pd.MultiIndex.from_frame(shelves.keys)
     place = index.get_indexer(pd.MultiIndex.from_frame(lines[KEYS]))
     held = {"qty_on_hand": shelves.on_hand, "qty_in_transit": shelves.in_transit}
-    return lines.assign(**{name: np.where(place >= 0, values[place], np.nan) for name, values in held.items()})
+    return lines.assign(
+        **{name: np.where(place >= 0, values[place], np.nan) for name, values in held.items()}
+    )
 
 
 def _notes(lines: pd.DataFrame, shelves: Shelves, sources: Sources, belief: Belief) -> list[str]:

@@ -93,4 +93,3 @@ def down(units: Array, pack: Array) -> Array:
 def _nearest(wished: Array, pack: Array, cost: Cost) -> Array:
     low, high = down(wished, pack), up(wished, pack)
     return np.asarray(np.where(cost(high) <= cost(low), high, low))
-

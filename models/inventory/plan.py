@@ -93,7 +93,9 @@ def plan(
     spent = holding_cost(draws, np.nan_to_num(after), costs) + np.where(units > 0, costs.order, 0.0)
     has_price = lines["net_price"].notna().to_numpy()
     told["expected_cost_amount"] = np.where(np.isfinite(after) & has_price, spent, np.nan)
-    return told.assign(**_room(after, daily, cap, shelf, lots, draws, costs, rate), cap_units=cap, lot_units=lot)
+    return told.assign(
+        **_room(after, daily, cap, shelf, lots, draws, costs, rate), cap_units=cap, lot_units=lot
+    )
 
 
 def _lots(

@@ -63,7 +63,9 @@ def _extra(own: pd.DataFrame, tier: dict[str, Any]) -> tuple[Array, str]:
     if float(price @ units) < missing - _TINY:
         return none, "TIER_WOULD_STUFF"
     cost = float(own["hold_cost"].to_numpy(float) @ units)
-    return (none, "TIER_NOT_WORTH") if cost >= float(tier["next_rebate_gain_amount"]) else (units, "TIER_EXTRA")
+    return (
+        (none, "TIER_NOT_WORTH") if cost >= float(tier["next_rebate_gain_amount"]) else (units, "TIER_EXTRA")
+    )
 
 
 def _filled(own: pd.DataFrame, price: Array, pack: Array, missing: float) -> Array:

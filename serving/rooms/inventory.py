@@ -227,7 +227,9 @@ def _rows(request: Request, scores: Scores) -> list[dict[str, Any]]:
     told = records(frame.iloc[places])
     changed = [i for i, line in enumerate(request.lines) if line.is_changed()]
     if changed:
-        fresh = _fresh([request.lines[i] for i in changed], np.array([places[i] for i in changed]), changed, scores)
+        fresh = _fresh(
+            [request.lines[i] for i in changed], np.array([places[i] for i in changed]), changed, scores
+        )
         for i, row in zip(changed, fresh, strict=True):
             told[i] = row
     return told
@@ -254,7 +256,9 @@ def _fresh(
     """Lines with their own stock and terms, from the same draws."""
     changes = pd.DataFrame({name: [getattr(line, name) for line in lines] for name in CHANGES}, dtype=float)
     book = scores.model.changed(scores.book, rows, changes)
-    breaks = [[Break(min_units=b.min_units, unit_cost_amount=b.unit_price) for b in x.price_breaks] for x in lines]
+    breaks = [
+        [Break(min_units=b.min_units, unit_cost_amount=b.unit_price) for b in x.price_breaks] for x in lines
+    ]
     frame = scores.model.orders(book, breaks)
     cap = scores.model.cap_units(book)
     least = up(frame["moq_units"].to_numpy(float), frame["pack_units"].to_numpy(float))

@@ -75,7 +75,9 @@ class AllocationRequest(BaseModel):
     sku_id: Id
     supply_units: Annotated[FiniteFloat, Field(ge=0, le=1e9)]
     dealer_ids: Ids | None = Field(None, description="All dealers of the product when left out.")
-    pack_units: AboveZero | None = Field(None, description="Shared out in whole packs; as on record when left out.")
+    pack_units: AboveZero | None = Field(
+        None, description="Shared out in whole packs; as on record when left out."
+    )
     floor_rate: Annotated[FiniteFloat, Field(ge=0, le=1)] = Field(
         0.5, description="Of its fair share, that each dealer gets at least."
     )
@@ -141,7 +143,9 @@ def allocate(request: AllocationRequest, scores: Scores) -> AllocationResponse:
     own = lines.iloc[rows]
     pack = float(own["pack_units"].max()) if request.pack_units is None else request.pack_units
     if request.supply_units / pack > MOST_PACKS:
-        raise wrong("pack_units", f"pack_units: at most {MOST_PACKS:,} packs in one call; share out larger ones.")
+        raise wrong(
+            "pack_units", f"pack_units: at most {MOST_PACKS:,} packs in one call; share out larger ones."
+        )
     held = (own["qty_on_hand"].fillna(0.0) + own["qty_in_transit"].fillna(0.0)).to_numpy(float)
     draws = scores.book.demand.wanted[rows]
     given = share(draws, held, supply=request.supply_units, pack=pack, floor_rate=request.floor_rate)

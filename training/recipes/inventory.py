@@ -135,9 +135,7 @@ def judged(done: Sequence[Rehearsed], config: Config) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def _rehearsed(
-    tables: Tables, seen: Tables, now: Shelves, config: Config, tick: Tick
-) -> list[Rehearsed]:
+def _rehearsed(tables: Tables, seen: Tables, now: Shelves, config: Config, tick: Tick) -> list[Rehearsed]:
     """Past cutoffs in order of time."""
     every, total = config.every[now.freq.letter], now.sold.shape[1]
     ends = [t for t in range(total - 1, LEAST_PERIODS // 2, -every)][: config.cutoffs][::-1]
