@@ -1,31 +1,33 @@
-"""Inventory beside simple rules and peers: orange juice, a wholesaler's slow parts, and exact policies.
+"""Inventory beside simple rules and peers: orange juice, slow parts of a wholesaler, exact policies.
 
     qudao benchmark inventory                          all of it, about ten minutes on one core
     qudao benchmark inventory --data orange_juice      one of them
 
 Protocols
-  orange_juice   83 stores x 11 brands (913 series), weekly. Lead time 2 weeks, review every week: stock has to
-                 last 3 weeks. Six cutoffs, 3 weeks apart, back from the end, no window judged twice; series
-                 whose three weeks are all on record. A level that is held costs 1 a unit left over and
-                 ratio / (1 - ratio) a unit missing; divided by the mean demand of a week ("cost per unit of
-                 demand"). Peers of the same run: mean + z x sd of the 3-week sum from the weekly mean and
-                 deviation, the empirical quantile of past 3-week sums, and LightGBM quantile regression of the
-                 sum on lags and the promotion plan, a model a ratio. Ours: the demand room (trees, stack, spread,
-                 copula) at each cutoff, its draws of the 3-week SUM blended with stretches of the past and
-                 shifted by what followed at the cutoffs before (models.inventory.belief). Price, deal and
-                 feature of the three weeks are known ahead, for the LightGBM peer too.
-                 The protocol of the numbers in PEERS is not on record; of plain ones this repeats them best
-                 (its normal approximation costs 3.86 / 5.48 / 7.45 where 4.03 / 5.55 / 7.19 is stated).
-  man_inventory  3,451 parts of a wholesaler, 149 weeks, 93 % zeros, with lead time, MOQ, order cost 5 and holding
-                 20 % a year. Weekly review over the last 52 weeks; levels set again every 13 weeks from what was
-                 sold by then; each part begins at its own order-up-to level. Demand that is not there waits and
-                 costs 19 times the holding (critical ratio .95). All rules share lots (economic, at least the
-                 MOQ) and packs, and differ in the reorder level alone: ours (stretches of the past blended with
-                 draws around SBA's mean, G(r) = G(r + Q); the weight is the cheapest of five over the 52 weeks
-                 before the judged ones), SBA with a normal deviation, and Willemain's bootstrap (two-state chain
-                 with jitter).
-  exact          36 single-product problems with known demand (Poisson, negative binomial): the exact cost of our
-                 newsvendor, base-stock and (s, S) levels over the optimum by stockpyl (dev extra).
+  orange_juice   83 stores x 11 brands (913 series), weekly. Lead time 2 weeks, review every week: stock
+                 has to last 3 weeks. Six cutoffs, 3 weeks apart, back from the end, no window judged
+                 twice; series whose three weeks are all on record. A level that is held costs 1 a unit
+                 left over and ratio / (1 - ratio) a unit missing; divided by the mean demand of a week
+                 ("cost per unit of demand"). Peers of the same run: mean + z x sd of the 3-week sum from
+                 the weekly mean and deviation, the empirical quantile of past 3-week sums, and LightGBM
+                 quantile regression of the sum on lags and the promotion plan, a model a ratio. Ours:
+                 the demand room (trees, stack, spread, copula) at each cutoff, its draws of the 3-week
+                 SUM blended with stretches of the past and shifted by what followed at the cutoffs
+                 before (models.inventory.belief). Price, deal and feature of the three weeks are known
+                 ahead, for the LightGBM peer too. The protocol of the numbers in PEERS is not on record;
+                 of plain ones this repeats them best (its normal approximation costs 3.86 / 5.48 / 7.45
+                 where 4.03 / 5.55 / 7.19 is stated).
+  man_inventory  3,451 parts of a wholesaler, 149 weeks, 93 % zeros, with lead time, MOQ, order cost 5
+                 and holding 20 % a year. Weekly review over the last 52 weeks; levels set again every 13
+                 weeks from what was sold by then; each part begins at its own order-up-to level. Demand
+                 that is not there waits and costs 19 times the holding (critical ratio .95). All rules
+                 share lots (economic, at least the MOQ) and packs, and differ in the reorder level
+                 alone: ours (stretches of the past blended with draws around SBA's mean, G(r) = G(r +
+                 Q); the weight is the cheapest of five over the 52 weeks before the judged ones), SBA
+                 with a normal deviation, and Willemain's bootstrap (two-state chain with jitter).
+  exact          36 single-product problems with known demand (Poisson, negative binomial): the exact
+                 cost of our newsvendor, base-stock and (s, S) levels over the optimum by stockpyl (dev
+                 extra).
 
 Results: benchmarks/results/inventory_<name>.json. No setting was chosen on the judged windows.
 """
@@ -85,7 +87,7 @@ def main() -> int:
 
 
 def tick(text: str) -> None:
-    print(f"\r{text:<60}", end="", file=sys.stderr, flush=True)
+    print(f"\r{text:<70}", end="", file=sys.stderr, flush=True)
 
 
 def public(path: str) -> Path:
@@ -116,7 +118,7 @@ def orange_juice() -> dict[str, Any]:
     methods = {name: _judged(found, truths) for name, found in levels.items()}
     ours = methods["ours"]
     return {
-        "protocol": "six cutoffs 3 weeks apart back from the end, 3-week sums, cost per unit of weekly demand",
+        "protocol": "six cutoffs 3 weeks apart back from the end, 3-week sums, cost per unit of demand",
         "series": panel.n,
         "methods": methods,
         "stated": STATED,
@@ -312,7 +314,7 @@ def _lots(y: Array, costs: Costs, moq: Array) -> Array:
 
 
 def _blended(weight: float) -> Rule:
-    """Stretches of the past averaged rank by rank with draws around SBA's mean, as the room blends sources."""
+    """Stretches of the past averaged rank by rank with draws around SBA's mean, as the room does."""
 
     def rule(
         y: Array, lead: Array, costs: Costs, moq: Array, rng: np.random.Generator
@@ -369,7 +371,7 @@ def _sba(y: Array, lead: Array, costs: Costs, moq: Array, rng: np.random.Generat
 
 
 def _croston(y: Array, lead: Array) -> tuple[Array, Array]:
-    """Croston's method with Syntetos and Boylan's correction (.1), and the weekly deviation: of lead + 1 weeks."""
+    """Croston's mean with Syntetos and Boylan's correction (.1) and the deviation, of lead + 1 weeks."""
     alpha, n = 0.1, len(y)
     size, gap, since = np.full(n, np.nan), np.full(n, np.nan), np.ones(n)
     for week in y.T:
@@ -431,7 +433,7 @@ def exact() -> dict[str, Any]:
                     problem = {"demand_pmf": padded, "demand_hi": len(padded) - 1, "use_poisson": False}
                     optimum = s_s_discrete_exact(1.0, short, order, **problem)[2]
                     costs = Costs(short=np.array([short]), over=np.ones(1), order=np.array([order]))
-                    s, S = s_and_S(drawn, drawn, economic_lot(drawn.mean(axis=1), costs), costs)  # noqa: N806
+                    s, S = s_and_S(drawn, drawn, economic_lot(drawn.mean(axis=1), costs), costs)
                     power = s_s_power_approximation(1.0, short, order, mean, float(drawn.std()))
                     cost = [
                         s_s_cost_discrete(a, max(b, a + 1), 1.0, short, order, **problem)

@@ -19,7 +19,7 @@ Errors: features.errors.TooFewRows (nothing was ever sold), models.errors.NotFit
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -134,10 +134,9 @@ class InventoryModel:
         if book.attainment is not None and len(book.attainment):
             extra, codes = tier_units(planned, book.attainment, book.sources.start)
         planned["tier_units"] = extra
-        planned["reasons"] = [
-            reasons(row["code"], row, codes.get(str(row["dealer_id"]), ""))
-            for row in planned.to_dict("records")
-        ]
+        rows = [{str(k): v for k, v in row.items()} for row in planned.to_dict("records")]
+        said = [reasons(row["code"], row, codes.get(str(row["dealer_id"]), "")) for row in rows]
+        planned["reasons"] = pd.Series(said, index=planned.index, dtype=object)
         planned["suggested_cases"] = planned["suggested_units"] / planned["units_per_case"]
         planned["period_start"] = book.sources.start
         planned["score"] = 100 * (1 - planned["probability"])
@@ -154,7 +153,8 @@ class InventoryModel:
         for name in changes.columns:
             lines[name] = changes[name].fillna(lines[name]).to_numpy(float)
         lines["note"] = [
-            _without(n) if np.isfinite(q) else n for n, q in zip(lines["note"], lines["qty_on_hand"])
+            _without(n) if np.isfinite(q) else n
+            for n, q in zip(lines["note"], lines["qty_on_hand"], strict=True)
         ]
         checked(lines)
         sources = book.sources.take(rows)

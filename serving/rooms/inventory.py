@@ -124,7 +124,7 @@ class Suggested(BaseModel):
     tier_units: float = Field(description="On top, to the next rebate tier; only what will be sold on.")
     score: float | None = Field(description="0 to 100, higher is better covered with nothing ordered.")
     probability: float | None = Field(
-        description="That stock runs out before an order of the next review could arrive, nothing ordered now."
+        description="That stock runs out before an order of the next review arrives, with none now."
     )
     probability_after: float | None = Field(description="The same with the suggested order.")
     days_of_stock: float | None

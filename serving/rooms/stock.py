@@ -168,18 +168,18 @@ def _shares(
     sold = (np.minimum(draws, after) - np.minimum(draws, held[:, None])).mean(axis=1)
     short = np.maximum(draws - held[:, None], 0.0).mean(axis=1)
     fair = short / max(float(short.sum()), 1e-9) * supply
-    rows = own.reset_index(drop=True)
+    names = own[["dealer_id", "territory_id", "note"]].astype(str).to_numpy(dtype=object)
     return [
         Share(
-            dealer_id=rows.loc[i, "dealer_id"],
-            territory_id=rows.loc[i, "territory_id"],
+            dealer_id=names[i, 0],
+            territory_id=names[i, 1],
             units=float(given[i]),
             fair_units=float(fair[i]),
             expected_sold_units=float(sold[i]),
             probability=float((draws[i] > after[i]).mean()),
-            note=rows.loc[i, "note"],
+            note=names[i, 2],
         )
-        for i in range(len(rows))
+        for i in range(len(names))
     ]
 
 
