@@ -32,7 +32,9 @@ def one(short, over=1.0, order_cost=0.0):
 def test_the_newsvendor_is_that_of_the_normal_distribution():
     draws = RNG.normal(100, 20, (1, 40_000))
     exact, _ = newsvendor_normal(1.0, 9.0, 100, 20)
-    assert newsvendor(draws, critical_ratio(np.array([9.0]), np.array([1.0])))[0] == pytest.approx(exact, rel=0.01)
+    assert newsvendor(draws, critical_ratio(np.array([9.0]), np.array([1.0])))[0] == pytest.approx(
+        exact, rel=0.01
+    )
 
 
 def test_the_newsvendor_of_few_draws_is_the_exact_one():
@@ -60,7 +62,10 @@ def test_s_and_S_cost_at_most_five_in_a_hundred_more_than_the_optimum(order_cost
 
 
 def test_without_a_cost_of_ordering_levels_are_the_base_stock():
-    draws, costs = RNG.gamma(3, 10, (5, 400)), Costs(np.full(5, 9.0), np.ones(5), np.zeros(5))
+    draws, costs = (
+        RNG.gamma(3, 10, (5, 400)),
+        Costs(short=np.full(5, 9.0), over=np.ones(5), order=np.zeros(5)),
+    )
     s, S = s_and_S(draws, draws, np.zeros(5), costs)
     base = newsvendor(draws, np.full(5, 0.9))
     assert np.allclose(s, base, atol=1e-6)
@@ -80,7 +85,9 @@ def test_the_reorder_level_is_as_dear_as_the_level_a_lot_above_it():
 )
 @settings(deadline=None, max_examples=40)
 def test_the_lot_with_discounts_is_as_cheap_as_any_lot(prices, order_cost, year):
-    steps = [Break(min_units=200.0 * i, unit_cost_amount=p) for i, p in enumerate(sorted(prices, reverse=True))]
+    steps = [
+        Break(min_units=200.0 * i, unit_cost_amount=p) for i, p in enumerate(sorted(prices, reverse=True))
+    ]
 
     def cost(lot):
         price = [s.unit_cost_amount for s in steps if lot >= s.min_units][-1]
@@ -99,12 +106,19 @@ def test_the_lot_with_discounts_is_as_cheap_as_any_lot(prices, order_cost, year)
     cap=st.one_of(st.just(np.inf), st.floats(0, 500)),
 )
 @settings(deadline=None, max_examples=150)
-def test_an_order_is_never_negative_in_whole_packs_and_nothing_or_the_least(position, level, lot, pack, moq, cap):
+def test_an_order_is_never_negative_in_whole_packs_and_nothing_or_the_least(
+    position, level, lot, pack, moq, cap
+):
     draws = np.linspace(0, 300, 60)[None, :]
     need = Need(
-        position=np.array([position]), reorder=np.array([level]), up_to=np.array([level + lot]), cap=np.array([cap])
+        position=np.array([position]),
+        reorder=np.array([level]),
+        up_to=np.array([level + lot]),
+        cap=np.array([cap]),
     )
-    units, codes = order(need, Lots(pack=np.array([pack]), moq=np.array([moq])), draws, one(9.0), np.array([100.0]))
+    units, codes = order(
+        need, Lots(pack=np.array([pack]), moq=np.array([moq])), draws, one(9.0), np.array([100.0])
+    )
     assert units[0] >= 0
     assert units[0] / pack == pytest.approx(round(units[0] / pack))
     assert units[0] == 0 or units[0] >= moq - 1e-6

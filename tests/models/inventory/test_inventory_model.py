@@ -48,7 +48,9 @@ def draws_of(tables, units=30.0):
     keys = tables["sell_in"][["dealer_id", "sku_id"]].drop_duplicates().reset_index(drop=True)
     rng = np.random.default_rng(0)
     ahead = pd.date_range(NOW, periods=3, freq="MS")
-    return Draws(keys=keys, periods=ahead, units=rng.gamma(3, units / 3, (len(keys), 3, 100)).astype("f4")).frame()
+    return Draws(
+        keys=keys, periods=ahead, units=rng.gamma(3, units / 3, (len(keys), 3, 100)).astype("f4")
+    ).frame()
 
 
 def test_orders_keep_packs_moq_and_what_shelves_may_hold(frames, tables):
@@ -83,7 +85,13 @@ def test_transfers_stay_in_their_territory_and_are_worth_their_freight(model, ta
 def test_changing_the_future_does_not_move_the_past(model, tables):
     then = pd.Timestamp("2025-07-01")
     later = {
-        name: frame.assign(**{c: frame[c].where(frame["known_at"] <= then, frame[c] * 7) for c in frame if c.startswith("qty_")})
+        name: frame.assign(
+            **{
+                c: frame[c].where(frame["known_at"] <= then, frame[c] * 7)
+                for c in frame
+                if c.startswith("qty_")
+            }
+        )
         for name, frame in tables.items()
     }
     before, after = (model.score(t, then)["orders"] for t in (tables, later))
@@ -132,11 +140,18 @@ def test_an_unfitted_model_says_so(tables):
         InventoryModel().score(tables, NOW)
 
 
-@pytest.mark.parametrize(("column", "value"), [("lead_time_days", 0.0), ("pack_units", 0.0), ("moq_units", -1.0)])
+@pytest.mark.parametrize(
+    ("column", "value"), [("lead_time_days", 0.0), ("pack_units", 0.0), ("moq_units", -1.0)]
+)
 def test_terms_that_make_no_sense_are_refused_by_name(tables, column, value):
     wrong = tables["supply_terms"].assign(**{column: value})
     with pytest.raises(BadTerms, match=column):
-        terms(pd.DataFrame({"dealer_id": ["D001"], "sku_id": ["S001"]}), {"supply_terms": wrong}, NOW, Defaults())
+        terms(
+            pd.DataFrame({"dealer_id": ["D001"], "sku_id": ["S001"]}),
+            {"supply_terms": wrong},
+            NOW,
+            Defaults(),
+        )
 
 
 def test_an_amount_in_another_currency_is_converted_or_left_out_with_a_word(tables):
@@ -149,17 +164,24 @@ def test_an_amount_in_another_currency_is_converted_or_left_out_with_a_word(tabl
 
 def test_missed_sales_are_nearer_to_what_was_wanted(channel):
     shelves = Shelves.of(known(channel.tables, NOW))
-    truth = channel.truth["demand"].merge(shelves.keys.assign(row=range(len(shelves.keys))), on=["dealer_id", "sku_id"])
+    truth = channel.truth["demand"].merge(
+        shelves.keys.assign(row=range(len(shelves.keys))), on=["dealer_id", "sku_id"]
+    )
     truth = truth[truth["period_start"] < NOW]
     step = shelves.freq.position(truth["period_start"], shelves.first).to_numpy()
     wanted = np.full(shelves.sold.shape, np.nan)
     wanted[truth["row"], step] = truth["units_wanted"]
     cut = shelves.short & np.isfinite(wanted) & np.isfinite(shelves.sold)
-    off = {name: (y[cut].sum() - wanted[cut].sum()) / wanted[cut].sum() for name, y in (("sold", shelves.sold), ("filled", filled(shelves)))}
+    off = {
+        name: (y[cut].sum() - wanted[cut].sum()) / wanted[cut].sum()
+        for name, y in (("sold", shelves.sold), ("filled", filled(shelves)))
+    }
     assert cut.sum() > 20
     assert off["sold"] < 0
     assert abs(off["filled"]) < abs(off["sold"])
-    assert (filled(shelves)[~shelves.short] == shelves.sold[~shelves.short])[np.isfinite(shelves.sold[~shelves.short])].all()
+    assert (filled(shelves)[~shelves.short] == shelves.sold[~shelves.short])[
+        np.isfinite(shelves.sold[~shelves.short])
+    ].all()
 
 
 def test_the_quantile_of_a_sum_is_below_the_sum_of_quantiles(model, tables):
@@ -174,7 +196,13 @@ def test_shifts_follow_what_happened_and_later_cutoffs_count_more():
     def past(k, scale):
         said = rng.gamma(4, 25, (400, 100))
         moment = pd.Timestamp("2024-01-01") + pd.DateOffset(months=k)
-        return Past(cutoff=moment, forecast=None, history=said, y=scale * rng.gamma(4, 25, 400), segment=np.full(400, "steady", dtype=object))
+        return Past(
+            cutoff=moment,
+            forecast=None,
+            history=said,
+            y=scale * rng.gamma(4, 25, 400),
+            segment=np.full(400, "steady", dtype=object),
+        )
 
     turned = [past(k, 1.0 if k < 12 else 1.5) for k in range(18)]
     later = past(19, 1.5)
@@ -202,7 +230,12 @@ def near_tier(threshold):
 
 @pytest.mark.parametrize(
     ("threshold", "code"),
-    [(900.0, "TIER_REACHED_ANYWAY"), (1100.0, "TIER_EXTRA"), (9000.0, "TIER_WOULD_STUFF"), (1590.0, "TIER_NOT_WORTH")],
+    [
+        (900.0, "TIER_REACHED_ANYWAY"),
+        (1100.0, "TIER_EXTRA"),
+        (9000.0, "TIER_WOULD_STUFF"),
+        (1590.0, "TIER_NOT_WORTH"),
+    ],
 )
 def test_extra_units_to_a_tier_never_stuff(threshold, code):
     lines = pd.DataFrame(

@@ -1,5 +1,7 @@
 """Scarce stock and transfers beside enumeration and linear programming."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,10 @@ def test_no_allocation_sells_more_than_ours(seed, packs):
 
 
 @given(
-    seed=st.integers(0, 10_000), supply=st.floats(0, 500), pack=st.sampled_from([1.0, 6.0]), floor=st.floats(0, 1)
+    seed=st.integers(0, 10_000),
+    supply=st.floats(0, 500),
+    pack=st.sampled_from([1.0, 6.0]),
+    floor=st.floats(0, 1),
 )
 @settings(deadline=None, max_examples=60)
 def test_never_more_than_there_is_in_whole_packs_and_to_a_pack_the_fair_floor(seed, supply, pack, floor):
@@ -82,16 +87,24 @@ def holding(one, i, level):
 @pytest.mark.parametrize("seed", range(8))
 def test_no_set_of_moves_inside_a_territory_gains_more(seed):
     one, pack, freight = shelf(seed), 3.0, 0.2
-    surplus = [int(max(np.floor((p - u) / pack + 1e-9), 0)) for p, u in zip(one.position, one.up_to, strict=True)]
+    surplus = [
+        int(max(np.floor((p - u) / pack + 1e-9), 0)) for p, u in zip(one.position, one.up_to, strict=True)
+    ]
     saved = [
-        [holding(one, i, one.position[i] - k * pack) - holding(one, i, one.position[i] - (k + 1) * pack) for k in range(n)]
+        [
+            holding(one, i, one.position[i] - k * pack) - holding(one, i, one.position[i] - (k + 1) * pack)
+            for k in range(n)
+        ]
         for i, n in enumerate(surplus)
     ]
     worth = []
     for j in range(5):
         room = int(max(np.floor((one.up_to[j] - one.position[j]) / pack + 1e-9), 0))
-        short = [one.short[j] * np.maximum(one.lead[j] - one.position[j] - k * pack, 0).mean() for k in range(room + 1)]
-        worth.append([a - b for a, b in zip(short, short[1:], strict=False)])
+        short = [
+            one.short[j] * np.maximum(one.lead[j] - one.position[j] - k * pack, 0).mean()
+            for k in range(room + 1)
+        ]
+        worth.append([a - b for a, b in pairwise(short)])
     ours = sum(m.gain_amount for m in moves(one, np.full((5, 5), freight), pack=pack))
     best = best_moves(surplus, worth, freight * pack, saved) if sum(surplus) and any(worth) else 0.0
     assert ours == pytest.approx(best, abs=1e-6)
