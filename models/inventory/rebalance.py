@@ -72,10 +72,13 @@ def _packs(shelf: Shelf, freight: Array, pack: float) -> Iterator[tuple[int, int
     n = len(position)
     saved = np.array([_saved(shelf, position, left, i, pack) for i in range(n)])
     helped = np.array([_helped(shelf, position, i, pack) for i in range(n)])
-    while n:
-        gain = saved[:, None] + helped[None, :] - freight * pack
-        giver, taker = (int(x) for x in np.unravel_index(np.argmax(gain), gain.shape))
-        best = float(gain[giver, taker])
+    while True:
+        givers, takers = np.flatnonzero(np.isfinite(saved)), np.flatnonzero(np.isfinite(helped))
+        if not len(givers) or not len(takers):
+            return
+        gain = saved[givers, None] + helped[takers] - freight[np.ix_(givers, takers)] * pack
+        row, column = np.unravel_index(np.argmax(gain), gain.shape)
+        giver, taker, best = int(givers[row]), int(takers[column]), float(gain[row, column])
         if not best > _TINY:
             return
         position[giver] -= pack

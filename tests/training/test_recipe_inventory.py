@@ -21,7 +21,7 @@ def tables():
 
 @pytest.fixture(scope="module")
 def fitted(tables):
-    settings = {"rounds": 40, "replays": 1, "cutoffs": 6, "judged_cutoffs": 3, "draws": 100}
+    settings = {"members": ["tsb"], "replays": 1, "cutoffs": 6, "judged_cutoffs": 3, "draws": 100}
     return inventory.fit(tables, NOW, inventory.Config.parse(settings))
 
 
