@@ -12,7 +12,20 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, currency, depth, growth, health, offers, orders, price, rebate
+from serving.rooms import (
+    contract,
+    credit,
+    currency,
+    depth,
+    growth,
+    health,
+    inventory,
+    offers,
+    orders,
+    price,
+    rebate,
+    stock,
+)
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
@@ -22,6 +35,8 @@ CURRENCY = "/v1/fx/recommend"
 REBATE_EFFECT, REBATE_OPTIMIZE = "/v1/rebates/effect", "/v1/rebates/optimize"
 ATTAINMENT, SIMULATE = "/v1/rebates/attainment", "/v1/rebates/simulate"
 PRICES = "/v1/prices/suggest"
+SUGGEST, POLICY = "/v1/orders/suggest", "/v1/inventory/policy"
+REBALANCE, ALLOCATION = "/v1/inventory/rebalance", "/v1/allocation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,5 +185,45 @@ ANSWERS: dict[str, Answerer] = {
         fields=offers.FIELDS,
         example=offers.EXAMPLE,
         answer=offers.optimize,
+    ),
+    SUGGEST: Answerer(
+        room="inventory",
+        operation="suggest_orders",
+        summary="What each dealer should order of each product",
+        request=inventory.Request,
+        response=inventory.Response,
+        fields=inventory.FIELDS,
+        example=inventory.EXAMPLE,
+        answer=inventory.suggest,
+    ),
+    POLICY: Answerer(
+        room="inventory",
+        operation="inventory_policy",
+        summary="At what stock to order, and up to where",
+        request=inventory.Request,
+        response=inventory.PolicyResponse,
+        fields=inventory.FIELDS,
+        example=inventory.POLICY_EXAMPLE,
+        answer=inventory.policy,
+    ),
+    REBALANCE: Answerer(
+        room="inventory",
+        operation="rebalance",
+        summary="Transfers between dealers that are worth their freight",
+        request=stock.RebalanceRequest,
+        response=stock.RebalanceResponse,
+        fields=stock.REBALANCE_FIELDS,
+        example=stock.REBALANCE_EXAMPLE,
+        answer=stock.rebalance,
+    ),
+    ALLOCATION: Answerer(
+        room="inventory",
+        operation="allocate",
+        summary="Scarce stock of one product shared out over dealers",
+        request=stock.AllocationRequest,
+        response=stock.AllocationResponse,
+        fields=stock.ALLOCATION_FIELDS,
+        example=stock.ALLOCATION_EXAMPLE,
+        answer=stock.allocate,
     ),
 }

@@ -44,6 +44,7 @@ _NEEDS = {
     "credit": {"contract", "anomaly"},
     "anomaly": {"contract", "credit"},
     "growth": {"contract", "health", "credit", "anomaly"},
+    "inventory": {"rebate"},
 }
 
 
