@@ -33,6 +33,7 @@ class Demand:
     """Mean and draw, [n, t], units a period."""
 
     mean: Array
+    rate: Array  # of the Poisson draw: the mean with its noise, before project orders
     wanted: Array
 
     @classmethod
@@ -46,8 +47,9 @@ class Demand:
         rate = np.where(sold.slow, slow, np.float32(1))[:, None]  # of periods with any demand
         buys = rng.random(mean.shape, dtype=np.float32) < rate
         spread = rng.standard_gamma(_SHAPE, mean.shape, dtype=np.float32) / _SHAPE
-        units = rng.poisson(noisy * spread * buys / rate).astype(np.float32)
-        return cls(mean, units + project_units)
+        poisson_rate = noisy * spread * buys / rate
+        units = rng.poisson(poisson_rate).astype(np.float32)
+        return cls(mean, poisson_rate, units + project_units)
 
 
 def trends(world: World, quality: NDArray[np.float64], sold: Assortment) -> Array:
