@@ -1,427 +1,95 @@
 """A year of the channel under several policies: the same buyers, the same luck, other decisions.
 
-    qudao benchmark channel                      six seeds, two processes
-    python benchmarks/channel.py --seeds 11 12   these seeds
+    qudao benchmark channel                      six worlds, two processes
+    qudao benchmark channel --seeds 2            two of them
 
 Protocol
-  world       simulate-like channels of 40 dealers x 12 products with every trouble on; 48 months of history
-              as the dealers' own habits made it, then a year (12 periods) that a policy decides
-  decisions   January: a top rate for each dealer's ladder (thresholds and rule stay), a factor on each planned
-              price (at most 5 % either way); each month: orders of every dealer x product
-  seen        canonical tables as known on the first of the month, nothing else; `oracle` alone sees the truth
+  world       40 dealers x 12 products with every trouble on (`World`); 48 months of history as the dealers' own
+              habits made it, then a year (12 months) that a policy decides; seeds 11, 12, ...
+  decisions   January: a top rate for each dealer's ladder (thresholds and rule stay) and a factor on each planned
+              price (at most 5 % either way); each month: an order for every dealer x product
+  seen        canonical tables as known on the first of the month, nothing else; the oracle alone sees the truth
   demand      the same draws for every policy; moved only by the true elasticity and the true rebate response
-  budget      of rebates: what was paid the year before
-  margin      units sold x (net price - unit cost): goods in a dealer's stock earn nothing. Net of all:
-              margin - rebates paid by the exact ladder - holding - order costs
+  budget      of rebates: one ladder for all with a top rate of 4 %, on last year's purchases
+  margin      units sold to buyers x (net price - unit cost): goods left in a dealer's stock earn nothing;
+              net = margin - rebates by the exact ladder - holding - order costs
   settings    chosen on seed 7, which is not reported
 
 Policies
   planners         12-month mean of sales x (lead time + a month), one ladder for all, prices kept
-  planners tuned   the same with the safety cover that would have paid most in the year before
+  planners tuned   the same with the safety cover that would have earned most in the year before
   orders           our forecast's draws, order-up-to at the critical ratio; the planners' ladder and prices
-  orders+rebates   and a ladder for each dealer under the same budget
+  orders+rebates   and a ladder for each dealer, P90 of all rebates within the budget
   joined           and prices
-  oracle           joined, knowing the true mean demand and the true responses
+  oracle           joined, knowing the true law of demand and the true responses
 
-Results: benchmarks/results/channel_year.json, each measure's mean and the 95 % interval (t) of its paired
-difference to the planners over seeds.
+Results: benchmarks/results/channel_year.json: each measure's mean, and the 95 % interval (t) of its paired
+difference to the planners over the seeds.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-import numpy as np
-import pandas as pd
-from scipy.stats import t as student
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from features.draws import Draws  # noqa: E402
-from features.gather import MONTHLY, gather  # noqa: E402
-from features.panel import Panel  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
+from rich.table import Table  # noqa: E402
+from scipy.stats import t as student  # noqa: E402
+
+from benchmarks.channel_policies import (  # noqa: E402
+    Array,
+    Effect,
+    Forecasts,
+    FromDraws,
+    MeanCover,
+    Seen,
+    Truth,
+    best_price,
+    by_dealer,
+    kept,
+    learned_elasticity,
+    one_for_all,
+    usual_budget,
+)
 from features.simulator import World  # noqa: E402
-from features.simulator.demand import futures  # noqa: E402
 from features.simulator.rerun import Rerun  # noqa: E402
-from models.demand.elasticity import Elasticity  # noqa: E402
 from models.demand.model import DemandModel  # noqa: E402
 from training.recipes import demand  # noqa: E402
 from training.settings import DemandConfig  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "channel_year.json"
-SEEDS = (11, 12, 13, 14, 15, 16)
+FIRST_SEED, SEEDS, LEAST_SEEDS = 11, 6, 2
 YEAR, MONTHS = 48, 12
-DRAWS = 200
-STEP_LIMIT = 0.05
-RATES = np.arange(0.0, 0.0801, 0.005)
-FACTORS = np.round(np.arange(1 - STEP_LIMIT, 1 + STEP_LIMIT + 1e-9, 0.01), 2)
-SAFETIES = (0.0, 7.0, 15.0, 22.0, 30.0, 45.0)  # days
-SETTINGS = {
-    "members": ["boosted", "ets", "theta", "tsb"],
-    "windows": 1,
-    "replays": {"M": 4},
-    "workers": 1,
-    "country": "CN",
+BASE = "planners"
+SAFETIES = (0.0, 7.0, 15.0, 22.0, 30.0, 45.0)  # days of cover
+SETTINGS = {"members": ["boosted", "ets", "theta", "tsb"], "replays": {"M": 4}, "workers": 1, "country": "CN"}
+SHOWN = {
+    "fill_rate": "fill rate",
+    "stock_out_rate": "stock-outs",
+    "stock_cost": "stock cost",
+    "rebates": "rebates",
+    "budget_used": "of budget",
+    "margin": "margin",
+    "net": "net",
 }
-Array = np.ndarray
-KEYS = ["dealer_id", "sku_id"]
-
-
-def world_of(seed: int) -> World:
-    """The sample channel, a year longer."""
-    return World(seed=seed, dealers=40, products=12, territories=8, months=YEAR + MONTHS)
+Measures = dict[str, dict[str, float]]  # by policy
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a brand knows on the first of a month."""
-
-    now: pd.Timestamp
-    tables: dict[str, pd.DataFrame]
-    keys: pd.DataFrame  # [n] dealer_id, sku_id
-    is_open: Array  # [n] still on sale
-
-    @classmethod
-    def by(cls, again: Rerun) -> "Seen":
-        """What is known in a rerun now."""
-        return cls(pd.Timestamp(again.now), again.tables(), again.keys(), again.is_open)
-
-    @cached_property
-    def terms(self) -> pd.DataFrame:
-        """Supply terms and unit cost of each series, [n] rows."""
-        rows = self.tables["supply_terms"].merge(self.tables["product_costs"][["sku_id", "unit_cost_amount"]])
-        return self.keys[["sku_id"]].merge(rows, on="sku_id", how="left")
-
-    @cached_property
-    def panel(self) -> Panel:
-        """Sales to buyers, a month out of stock unknown; plans ahead."""
-        panel = gather(self.tables, MONTHLY, quantity="sell_out")
-        stock = self.tables["stock"].assign(out=lambda rows: rows["is_stockout"].astype(float))
-        out = gather(
-            {"sell_in": stock.rename(columns={"out": "qty_sell_in"})[[*KEYS, "period_start", "qty_sell_in"]]},
-            MONTHLY,
-        ).y
-        return replace(panel, y=np.where(out > 0, np.nan, panel.y)) if out.shape == panel.y.shape else panel
-
-    @cached_property
-    def price(self) -> Array:
-        """Planned net price of the coming month, [n]."""
-        rows = self.tables["prices"]
-        coming = rows[rows["period_start"] == self.now]
-        return self.keys.merge(coming, on=KEYS, how="left")["net_price"].to_numpy(float)
-
-    def layer(self, table: str, column: str, months: int) -> Array:
-        """A column of the last months, [n, months]; NaN where nothing is on record."""
-        rows = self.tables[table]
-        starts = pd.date_range(end=self.now - pd.DateOffset(months=1), periods=months, freq="MS")
-        wide = rows[rows["period_start"] >= starts[0]].pivot_table(
-            index=KEYS, columns="period_start", values=column, aggfunc="sum"
-        )
-        return wide.reindex(pd.MultiIndex.from_frame(self.keys), columns=starts).to_numpy(float)
-
-    @property
-    def position(self) -> Array:
-        """Units on hand and under way, [n]."""
-        held = self.layer("stock", "qty_on_hand", 1) + self.layer("stock", "qty_in_transit", 1)
-        return np.nan_to_num(held[:, 0])
-
-    @cached_property
-    def purchases(self) -> pd.DataFrame:
-        """Amount that each dealer bought in each calendar year."""
-        rows = self.tables["sell_in"]
-        return rows.pivot_table(
-            index="dealer_id", columns=rows["period_start"].dt.year, values="amount", aggfunc="sum"
-        ).fillna(0.0)
-
-    @cached_property
-    def ladders(self) -> "Ladders":
-        """The coming year's thresholds and rule; top rates of every year so far."""
-        return Ladders.of(self.tables["rebate_programmes"], self.now.year)
-
-
-@dataclass(frozen=True)
-class Ladders:
-    """Thresholds [d, 3] of each dealer, shares of the top rate [3], and top rates by year."""
-
-    dealer_ids: list[str]
-    thresholds: Array
-    shares: Array
-    retroactive: bool
-    top: pd.DataFrame  # dealer_id x year
-
-    @classmethod
-    def of(cls, table: pd.DataFrame, year: int) -> "Ladders":
-        """From the canonical table."""
-        rows = table.assign(year=table["starts_at"].dt.year).sort_values(["dealer_id", "tier_no"])
-        this = rows[rows["year"] == year]
-        rates = this["rebate_rate"].to_numpy(float).reshape(-1, 3)
-        top = rows[rows["tier_no"] == 3].pivot(index="dealer_id", columns="year", values="rebate_rate")
-        shares = (rates / rates[:, -1:]).mean(axis=0).round(2)
-        thresholds = this["threshold_amount"].to_numpy(float).reshape(-1, 3)
-        ids = this["dealer_id"].unique().tolist()
-        return cls(ids, thresholds, shares, (this["tier_rule"] == "retroactive").all(), top)
-
-    def rebate(self, amount: Array, top_rate: Array) -> Array:
-        """Rebate of amounts [d, s] at top rates [d]."""
-        rates = top_rate[:, None] * self.shares  # [d, 3]
-        over = amount[..., None] - self.thresholds[:, None]  # [d, s, 3]
-        if self.retroactive:
-            return amount * (rates[:, None] * (over >= 0)).max(axis=2)
-        return (np.maximum(over, 0) * np.diff(rates, axis=1, prepend=0)[:, None]).sum(axis=2)
-
-
-@dataclass(frozen=True)
-class Effect:
-    """More demand at a ladder's top rate: most x rate / (rate + half), the same for all or by dealer [d]."""
-
-    most: Any
-    half: Any
-
-    def log(self, rate: Array) -> Array:
-        """Log of demand against no ladder."""
-        return np.log1p(self.most * rate / (rate + self.half))
-
-    @classmethod
-    def learned(cls, seen: Seen) -> "Effect":
-        """From changes of dealers' sales between years, plans taken out: least absolute misses on a grid."""
-        panel, years = seen.panel, seen.panel.periods().year.to_numpy()
-        usual = panel.y / np.exp(Elasticity().fit(panel).uplift(panel, 0))
-        change, old, new, when = [], [], [], []
-        for year in np.unique(years)[1:]:
-            ratio = _year_on_year(usual, years, year, panel.static["dealer_id"].to_numpy())
-            tops = seen.ladders.top.loc[ratio.index]
-            change.append(ratio - ratio.median())
-            old.append(tops[year - 1])
-            new.append(tops[year])
-            when.append(np.full(len(ratio), year))
-        moved = tuple(pd.concat(part).to_numpy(float) for part in (change, old, new))
-        return cls._fitted(*moved, np.concatenate(when))
-
-    @classmethod
-    def _fitted(cls, change: Array, old: Array, new: Array, when: Array) -> "Effect":
-        grid = [cls(m, h) for m in np.arange(0, 0.61, 0.02) for h in (0.015, 0.03, 0.05)]
-        misses = []
-        for one in grid:
-            said = one.log(new) - one.log(old)
-            left = change - said
-            left = left - pd.Series(left).groupby(when).transform("median").to_numpy()
-            misses.append(np.abs(left).mean())
-        return grid[int(np.argmin(misses))]
-
-
-def _year_on_year(usual: Array, years: Array, year: int, dealer: Array) -> "pd.Series[float]":
-    """Log change of each dealer's units against the year before, the same months of the same series."""
-    old, new = usual[:, years == year - 1], usual[:, years == year]
-    both = np.isfinite(old) & np.isfinite(new)
-    sums = pd.DataFrame(
-        {"old": np.where(both, old, 0).sum(axis=1), "new": np.where(both, new, 0).sum(axis=1)}
-    ).groupby(dealer).sum()
-    sums = sums[(sums > 0).all(axis=1)]
-    return np.log(sums["new"] / sums["old"])
-
-
-# ---- January: ladders and prices
-
-
-def one_for_all(seen: Seen, budget: float) -> Array:
-    """The planners' ladder: the highest rate that last year's purchases can pay for."""
-    bought = _bought(seen)[:, None]
-    fits = [r for r in RATES if seen.ladders.rebate(bought, np.full(len(bought), r)).sum() <= budget]
-    return np.full(len(bought), max(fits))
-
-
-def by_dealer(seen: Seen, budget: float, effect: Effect) -> Array:
-    """The ladder of each dealer that earns most, P90 of all rebates within the budget."""
-    draws = _year_draws(seen, effect)  # [d, s] purchases if last year's ladder stayed
-    last = np.nan_to_num(seen.ladders.top[seen.now.year - 1].reindex(seen.ladders.dealer_ids).to_numpy(float))
-    margin = _margin_rate(seen)
-    paid, gain = [], []
-    for rate in RATES:
-        amount = draws * np.exp(effect.log(np.full(len(last), rate)) - effect.log(last))[:, None]
-        owed = seen.ladders.rebate(amount, np.full(len(last), rate))
-        paid.append(owed)
-        gain.append((amount * margin[:, None] - owed).mean(axis=1))
-    return RATES[_within_budget(np.array(gain), np.array(paid), budget)]
-
-
-def _within_budget(gain: Array, paid: Array, budget: float) -> Array:
-    """Options of each dealer by the dual price of the budget; gain [o, d], paid [o, d, s]."""
-    cost, dealer = paid.mean(axis=2), np.arange(gain.shape[1])
-
-    def chosen(price: float) -> Array:
-        return np.argmax(gain - price * cost, axis=0)
-
-    def fits(price: float) -> bool:
-        return bool(np.quantile(paid[chosen(price), dealer].sum(axis=0), 0.9) <= budget)
-
-    low, high = 0.0, 100.0
-    if fits(low):
-        return chosen(low)
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if fits(middle) else (middle, high)
-    return chosen(high)
-
-
-def _bought(seen: Seen) -> Array:
-    """Purchases of the last calendar year, [d]."""
-    return seen.purchases[seen.now.year - 1].reindex(seen.ladders.dealer_ids).fillna(0.0).to_numpy()
-
-
-def _margin_rate(seen: Seen) -> Array:
-    """Share of a dealer's purchases of last year that is margin, [d]."""
-    units, amount = (seen.layer("sell_in", c, 12) for c in ("qty_sell_in", "amount"))
-    cost = np.nan_to_num(units).sum(axis=1) * seen.terms["unit_cost_amount"].to_numpy()
-    sums = pd.DataFrame({"paid": np.nan_to_num(amount).sum(axis=1), "cost": cost})
-    sums = sums.groupby(seen.keys["dealer_id"].to_numpy()).sum().reindex(seen.ladders.dealer_ids).fillna(0.0)
-    return np.where(sums["paid"] > 0, 1 - sums["cost"] / sums["paid"].where(sums["paid"] > 0, 1), 0.0)
-
-
-def _year_draws(seen: Seen, effect: Effect) -> Array:
-    """A year's purchases: last year's times what some dealer's did in some past year, ladders taken out."""
-    rng, ids = np.random.default_rng(0), seen.ladders.dealer_ids
-    bought, top = seen.purchases.reindex(ids).fillna(0.0), seen.ladders.top.reindex(ids)
-    ratios = []
-    for year in [y for y in bought.columns[1:] if y < seen.now.year]:
-        had = (bought[year - 1] > 0).to_numpy()
-        moved = effect.log(top[year].to_numpy(float)) - effect.log(top[year - 1].to_numpy(float))
-        ratios.append((bought[year] / bought[year - 1] / np.exp(moved)).to_numpy()[had])
-    which = rng.integers(len(ratios), size=DRAWS)
-    drawn = np.stack([rng.choice(ratios[k], len(ids)) for k in which], axis=1)
-    return bought[seen.now.year - 1].to_numpy()[:, None] * drawn
-
-
-def kept(seen: Seen) -> Array:
-    """The planners' prices: as planned."""
-    return np.ones(len(seen.keys))
-
-
-def best_price(seen: Seen, elasticity: Array) -> Array:
-    """The factor that earns most at the elasticity [n], inside the step limit, never below cost + 10 %."""
-    factor = FACTORS[:, None]
-    price, cost = seen.price, seen.terms["unit_cost_amount"].to_numpy()
-    gain = (price * factor - cost) * factor**elasticity
-    gain = np.where((price * factor < 1.1 * cost) & (factor < 1), -np.inf, gain)
-    return FACTORS[np.nanargmax(np.where(np.isfinite(price), gain, -np.abs(factor - 1)), axis=0)]
-
-
-def learned_elasticity(seen: Seen) -> Array:
-    """Pooled own-price elasticity, [n]."""
-    panel = seen.panel
-    plans = {k: v for k, v in panel.plans.items() if k in ("net_price", "feature")}
-    panel = replace(panel, plans=plans)
-    model = Elasticity().fit(panel)
-    column = model.names_.index("net_price")
-    found = pd.Series(model.coefficients(panel)[:, column], index=pd.Index(panel.ids))
-    ids = seen.keys.agg("/".join, axis=1)
-    return np.minimum(found.reindex(ids).fillna(model.overall_[column]).to_numpy(), -0.1)
-
-
-# ---- every month: orders
-
-
-def in_packs(seen: Seen, level: Array) -> Array:
-    """Orders up to a level [n]: whole packs, the least quantity when at least half of it is needed."""
-    need = np.maximum(level - seen.position, 0.0) * seen.is_open
-    pack, moq = (seen.terms[c].to_numpy(float) for c in ("pack_units", "moq_units"))
-    packs = np.ceil(need / pack - 1e-9) * pack
-    return np.where(need < moq, np.where(need >= moq / 2, moq, 0.0), packs)
-
-
-@dataclass
-class MeanCover:
-    """12-month mean of sales for lead time, review and a safety cover."""
-
-    safety_days: float = 0.0
-
-    def orders(self, seen: Seen) -> Array:
-        sold = seen.layer("sell_out", "qty_sell_out", 12)
-        count = np.isfinite(sold).sum(axis=1)
-        mean = np.nan_to_num(sold).sum(axis=1) / np.maximum(count, 1)
-        of_product = pd.Series(np.where(count > 0, mean, np.nan)).groupby(seen.keys["sku_id"]).transform("median")
-        mean = np.where(count > 0, mean, of_product)
-        days = seen.terms["lead_time_days"] + seen.terms["review_days"] + self.safety_days
-        return in_packs(seen, np.nan_to_num(mean) * days.to_numpy() * 12 / 365.25)
-
-
-@dataclass
-class FromDraws:
-    """Order-up-to the critical ratio of demand until the next order arrives."""
-
-    draw: Callable[[Seen], Draws]
-
-    def orders(self, seen: Seen) -> Array:
-        draws = self.draw(seen)
-        row = pd.MultiIndex.from_frame(draws.keys).get_indexer(pd.MultiIndex.from_frame(seen.keys))
-        level = np.zeros(len(seen.keys))
-        rng = np.random.default_rng(int(seen.now.month))
-        cost, price = seen.terms["unit_cost_amount"].to_numpy(), seen.price
-        holding = price * seen.terms["holding_rate"].to_numpy() / 12
-        ratio = np.clip((price - cost) / np.maximum(price - cost + holding, 1e-9), 0.5, 0.995)
-        for _, mine in seen.terms.groupby("sku_id"):
-            own = mine.index.to_numpy()
-            own = own[row[own] >= 0]
-            if not len(own):
-                continue
-            one = mine.iloc[0]
-            lead = rng.normal(one["lead_time_days"], one["lead_time_spread_days"], draws.count)
-            wanted = draws.take(row[own]).within(seen.now.days_in_month + np.maximum(lead, 1.0))
-            level[own] = [np.quantile(w, q) for w, q in zip(wanted, np.nan_to_num(ratio[own], nan=0.5), strict=True)]
-        return in_packs(seen, level)
-
-
-@dataclass
-class Forecasts:
-    """The demand room's draws of the next three months, as this year's ladders move them."""
-
-    model: DemandModel
-    effect: Effect
-    offered: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
-
-    def __call__(self, seen: Seen) -> Draws:
-        panel = seen.panel
-        return self.model.draws(replace(panel, y=panel.y * np.exp(self._restated(seen, panel))), count=DRAWS)
-
-    def _restated(self, seen: Seen, panel: Panel) -> Array:
-        """Log factor that makes past sales those of this year's ladder, [n, t]."""
-        years, dealer = panel.periods().year.to_numpy(), panel.static["dealer_id"].to_numpy()
-        now = self.effect.log(self.offered.reindex(dealer).to_numpy(float))
-        top = seen.ladders.top.reindex(dealer)
-        then = self.effect.log(np.stack([top[year].to_numpy(float) for year in years], axis=1))
-        this = years == seen.now.year
-        return np.where(this, 0.0, np.nan_to_num(now[:, None] - then))
-
-
-@dataclass
-class Truth:
-    """Draws of the true law of demand, as decided: for the oracle."""
-
-    again: Rerun
-
-    def __call__(self, seen: Seen) -> Draws:
-        n, rng = self.again.nouns, np.random.default_rng(self.again.at)
-        steps = range(self.again.at, min(self.again.at + 3, n.periods.count))
-        mean = np.stack([self.again.mean(step) for step in steps], axis=1).astype(np.float32)
-        drawn = [futures(n.world, mean, n.demand.buying, rng) for _ in range(DRAWS)]
-        periods = pd.date_range(seen.now, periods=len(steps), freq="MS")
-        return Draws(keys=self.again.keys(), periods=periods, units=np.stack(drawn, axis=2))
-
-
-# ---- a year
-
-
-@dataclass
 class Policy:
     """What is decided in January, and a rule for orders."""
 
@@ -429,6 +97,89 @@ class Policy:
     top_rate: Array  # [d]
     factor: Array  # [n]
     rule: Callable[[Rerun], Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help=f"how many worlds (default: {SEEDS})")
+    asked = parser.parse_args()
+    if asked.seeds < LEAST_SEEDS:
+        parser.error(f"an interval needs at least {LEAST_SEEDS} seeds; got {asked.seeds}")
+    started, seeds = time.perf_counter(), range(FIRST_SEED, FIRST_SEED + asked.seeds)
+    years = all_years(seeds)
+    result = summary({seed: years[seed] for seed in seeds})
+    result["seconds"] = round(time.perf_counter() - started, 1)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    show(result)
+    return 0
+
+
+def all_years(seeds: range) -> dict[int, dict[str, Any]]:
+    """Each seed's year, two at a time."""
+    done = {}
+    context = multiprocessing.get_context("spawn")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        Progress(*columns, console=Console(stderr=True)) as bar,
+        ProcessPoolExecutor(min(2, len(seeds)), mp_context=context) as pool,
+    ):
+        task = bar.add_task("Years of the channel", total=len(seeds))
+        running = {pool.submit(seed_year, seed): seed for seed in seeds}
+        for one in as_completed(running):
+            done[running[one]] = one.result()
+            bar.update(task, advance=1, description=f"Years of the channel (seed {running[one]} done)")
+    return done
+
+
+def world_of(seed: int) -> World:
+    """The sample channel, a year longer."""
+    return World(seed=seed, dealers=40, products=12, territories=8, months=YEAR + MONTHS)
+
+
+def seed_year(seed: int) -> dict[str, Any]:
+    """Every policy's year in one world."""
+    start = Rerun.of(world_of(seed), first=YEAR)
+    seen = Seen.by(start)
+    budget, safety = usual_budget(seen), tuned_safety(seed)
+    chosen, about = policies(start, seen, budget, safety)
+    out = {p.name: measure(run(Rerun.of(world_of(seed), first=YEAR), p), budget) for p in chosen}
+    return {"policies": out, "about": about | {"budget": round(budget, 2), "safety_days": safety}}
+
+
+def policies(start: Rerun, seen: Seen, budget: float, safety: float) -> tuple[list[Policy], dict[str, float]]:
+    """The policies of one world, and what was learned."""
+    effect, elasticity, model = Effect.learned(seen), learned_elasticity(seen), fitted(seen)
+    one, own = one_for_all(seen), by_dealer(seen, budget, effect)
+    same, priced, truth = kept(seen), best_price(seen, elasticity), start.nouns
+    true_effect = Effect(truth.rebates.max_uplift.astype(float), truth.rebates.half_rate.astype(float))
+    true_elasticity = truth.prices.elasticity.astype(float)
+
+    def ours(rates: Array) -> Callable[[Rerun], Any]:
+        offered = pd.Series(rates, index=seen.ladders.dealer_ids)
+        return lambda again: FromDraws(Forecasts(model, effect, offered))
+
+    chosen = [
+        Policy("planners", one, same, lambda again: MeanCover()),
+        Policy("planners tuned", one, same, lambda again: MeanCover(safety)),
+        Policy("orders", one, same, ours(one)),
+        Policy("orders+rebates", own, same, ours(own)),
+        Policy("joined", own, priced, ours(own)),
+        Policy(
+            "oracle",
+            by_dealer(seen, budget, true_effect),
+            best_price(seen, true_elasticity),
+            lambda again: FromDraws(Truth(again)),
+        ),
+    ]
+    about = {
+        "elasticity_learned": round(float(np.nanmean(elasticity)), 2),
+        "elasticity_true": round(float(true_elasticity.mean()), 2),
+        "uplift_at_4_percent_learned": round(float(np.expm1(effect.log(np.array([0.04])))[0]), 3),
+        "uplift_at_4_percent_true": round(float(np.expm1(true_effect.log(0.04)).mean()), 3),
+    }
+    return chosen, about
 
 
 def run(again: Rerun, policy: Policy) -> Rerun:
@@ -442,63 +193,23 @@ def run(again: Rerun, policy: Policy) -> Rerun:
 
 
 def measure(again: Rerun, budget: float) -> dict[str, float]:
-    """What a year came to."""
-    rows, year = again.ledger(), again.year - 1
-    rebate = float(again.rebates(year)["rebate_amount"].sum())
+    """What the last year came to."""
+    rows = again.ledger()
+    rebate = float(again.rebates(again.year - 1)["rebate_amount"].sum())
     sums = rows.sum(numeric_only=True)
-    wanted_amount = float((rows["wanted_units"] * rows["net_price"]).sum())
     stock_cost = float(sums["holding_amount"] + sums["order_amount"])
-    asked = rows["wanted_units"] > 0
     return {
         "fill_rate": float(sums["sold_units"] / sums["wanted_units"]),
-        "fill_rate_of_amount": float(sums["sales_amount"]) / wanted_amount,
-        "stock_out_rate": float((rows["missed_units"] > 0)[asked].mean()),
+        "fill_rate_of_amount": float(sums["sales_amount"] / (rows["wanted_units"] * rows["net_price"]).sum()),
+        "stock_out_rate": float((rows["missed_units"] > 0)[rows["wanted_units"] > 0].mean()),
         "wanted_units": float(sums["wanted_units"]),
+        "sales_amount": float(sums["sales_amount"]),
         "stock_cost": stock_cost,
         "margin": float(sums["margin_amount"]),
         "rebates": rebate,
         "budget_used": rebate / budget,
         "net": float(sums["margin_amount"]) - rebate - stock_cost,
     }
-
-
-def seed_year(seed: int, told: Callable[[str], None] = lambda doing: None) -> dict[str, dict[str, float]]:
-    """Every policy's year in one world."""
-    start = Rerun.of(world_of(seed), first=YEAR)
-    seen = Seen.by(start)
-    budget = float(start.rebates(start.year - 1)["rebate_amount"].sum())
-    effect = Effect.learned(seen)
-    told("fit")
-    model = fitted(seen)
-    one, own = one_for_all(seen, budget), by_dealer(seen, budget, effect)
-    same, priced = kept(seen), best_price(seen, learned_elasticity(seen))
-    safety = tuned_safety(seed)
-
-    def ours(rates: Array) -> Callable[[Rerun], Any]:
-        offered = pd.Series(rates, index=seen.ladders.dealer_ids)
-        return lambda again: FromDraws(Forecasts(model, effect, offered))
-
-    truth = start.nouns
-    true_effect = Effect(truth.rebates.max_uplift.astype(float), truth.rebates.half_rate.astype(float))
-    policies = [
-        Policy("planners", one, same, lambda again: MeanCover()),
-        Policy("planners tuned", one, same, lambda again: MeanCover(safety)),
-        Policy("orders", one, same, ours(one)),
-        Policy("orders+rebates", own, same, ours(own)),
-        Policy("joined", own, priced, ours(own)),
-        Policy(
-            "oracle",
-            by_dealer(seen, budget, true_effect),
-            best_price(seen, truth.prices.elasticity.astype(float)),
-            lambda again: FromDraws(Truth(again)),
-        ),
-    ]
-    out = {}
-    for policy in policies:
-        told(policy.name)
-        out[policy.name] = measure(run(Rerun.of(world_of(seed), first=YEAR), policy), budget)
-    out["about"] = {"budget": budget, "safety_days": safety, "effect_most": effect.most, "effect_half": effect.half}
-    return out
 
 
 def fitted(seen: Seen) -> DemandModel:
@@ -508,7 +219,7 @@ def fitted(seen: Seen) -> DemandModel:
 
 
 def tuned_safety(seed: int) -> float:
-    """The safety cover that would have paid most in the year before, with ladders and prices as they were."""
+    """The planners' safety cover that would have earned most in the year before, ladders and prices as they were."""
     earned = {}
     for safety in SAFETIES:
         again = Rerun.of(world_of(seed), first=YEAR - MONTHS)
@@ -518,7 +229,53 @@ def tuned_safety(seed: int) -> float:
     return max(earned, key=lambda safety: earned[safety])
 
 
+def summary(years: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """Means, and intervals of paired differences to the planners."""
+    names = next(iter(years.values()))["policies"]
+    frames = {name: pd.DataFrame([year["policies"][name] for year in years.values()]) for name in names}
+    return {
+        "protocol": __doc__,
+        "seeds": list(years),
+        "policies": {
+            name: {
+                "mean": frame.mean().round(4).to_dict(),
+                "difference_to_planners": _differences(frame, frames[BASE]),
+                "seeds_within_budget": int((frame["budget_used"] <= 1).sum()),
+            }
+            for name, frame in frames.items()
+        },
+        "about": {str(seed): year["about"] for seed, year in years.items()},
+        "by_seed": {str(seed): year["policies"] for seed, year in years.items()},
+    }
+
+
+def _differences(frame: pd.DataFrame, base: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Mean and 95 % interval of paired differences; amounts as fractions of the base's."""
+    out = {}
+    for column in frame:
+        difference = frame[column] - base[column]
+        if base[column].abs().mean() > 10:
+            difference = difference / base[column]
+        half = student.ppf(0.975, len(difference) - 1) * difference.std() / np.sqrt(len(difference))
+        mean = float(difference.mean())
+        out[column] = {"mean": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
+    return out
+
+
+def show(result: dict[str, Any]) -> None:
+    """The table of docs/channel.md."""
+    table = Table("policy", *SHOWN.values(), title=f"A year, {len(result['seeds'])} seeds; (95 % of change)")
+    for name, one in result["policies"].items():
+        table.add_row(name, *(_cell(one, column, first=name == BASE) for column in SHOWN))
+    Console(width=160).print(table)
+
+
+def _cell(one: dict[str, Any], column: str, *, first: bool) -> str:
+    mean, change = one["mean"][column], one["difference_to_planners"][column]
+    rate = abs(mean) < 10
+    text = f"{mean:.1%}" if rate else f"{mean / 1e6:.2f} M"
+    return text if first else f"{text} ({change['low']:+.1%} to {change['high']:+.1%})"
+
+
 if __name__ == "__main__":
-    t0 = time.time()
-    r = seed_year(int(sys.argv[1]), lambda d: print(d, round(time.time() - t0), file=sys.stderr, flush=True))
-    print(pd.DataFrame(r).T.to_string(float_format=lambda v: f"{v:,.3f}"))
+    raise SystemExit(main())

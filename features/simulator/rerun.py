@@ -68,7 +68,9 @@ class Rerun:
     left: Floats  # [n] own stock
     coming: Floats  # [n, days from the start of `first`] deliveries under way
     done: dict[str, Floats] = field(repr=False)  # [n, t] what happened
-    repriced: NDArray[np.int64] = field(repr=False)  # [n, t] period in which a price was decided; -1: the plan
+    repriced: NDArray[np.int64] = field(
+        repr=False
+    )  # [n, t] period in which a price was decided; -1: the plan
 
     @classmethod
     def of(cls, world: World, *, first: int, deliveries: Deliveries | None = None) -> Self:
@@ -159,7 +161,7 @@ class Rerun:
         if (wrong := self.deliveries.refused(asked_for)).any():
             keys = self.keys()[wrong].head(3).agg("/".join, axis=1).tolist()
             raise ImpossibleOrder(
-                f"{wrong.sum()} orders are below zero, below the least quantity or no whole packs; first: {keys}."
+                f"{wrong.sum()} orders are below zero or the least quantity, or no whole packs; first: {keys}."
             )
         t, day = self.at, self._day(self.at)
         arrives = day + self.deliveries.lead_days[:, t]
@@ -167,7 +169,9 @@ class Rerun:
         sells = self.nouns.sold.observed[:, t]
         self.left = np.where(sells, self.left, 0.0)
         self.coming[~sells, day:] = 0.0
-        wanted = np.maximum(self.market.wanted(t, self._moved(t)) - self.nouns.diversion.lost[:, t], 0.0) * sells
+        wanted = (
+            np.maximum(self.market.wanted(t, self._moved(t)) - self.nouns.diversion.lost[:, t], 0.0) * sells
+        )
         self._happen(day, wanted)
         self.done["ordered"][:, t] = asked_for
         self.at += 1
@@ -279,7 +283,9 @@ class Rerun:
         flow = Flow(sell_in, sell_out, stock, missed)
         prices = replace(n.prices, net_price=self.net_price)
         money = Money.draw(n.world, n.land, n.sold, flow, prices, n.solvency)
-        return replace(n, flow=flow, prices=prices, money=money, rebates=replace(n.rebates, top_rate=self.top_rate))
+        return replace(
+            n, flow=flow, prices=prices, money=money, rebates=replace(n.rebates, top_rate=self.top_rate)
+        )
 
     def _prices(self, n: Nouns) -> pd.DataFrame:
         """A price that was decided anew was not known before."""
@@ -290,11 +296,10 @@ class Rerun:
         return table.assign(known_at=np.where(decided >= 0, np.maximum(known, moment), known))
 
     def _programmes(self, n: Nouns) -> pd.DataFrame:
-        """A ladder that was offered now was not known a month ago."""
-        table = n.rebates.table(n.sold)
-        decided = table["starts_at"] >= pd.Timestamp(n.periods.starts[self.first])
-        table["known_at"] = table["known_at"].where(~decided, table[["known_at", "starts_at"]].max(axis=1))
-        return table
+        """A ladder that was decided anew was not known a month before."""
+        table, plan = n.rebates.table(n.sold), self.nouns.rebates.table(self.nouns.sold)
+        anew = (table["rebate_rate"] != plan["rebate_rate"]).to_numpy()
+        return table.assign(known_at=table["known_at"].where(~anew, table["starts_at"]))
 
     def _stock(self, n: Nouns) -> pd.DataFrame:
         cells = np.nonzero(n.sold.observed)
@@ -304,4 +309,6 @@ class Rerun:
 def _kept(n: Nouns) -> Floats:
     """Diverted units that stay on the books, [n, t observed]."""
     t = n.periods.observed
-    return np.asarray(np.cumsum(n.diversion.sent[:, :t] - n.diversion.reported[:, :t], axis=1), dtype=np.float64)
+    return np.asarray(
+        np.cumsum(n.diversion.sent[:, :t] - n.diversion.reported[:, :t], axis=1), dtype=np.float64
+    )
