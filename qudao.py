@@ -231,7 +231,7 @@ def benchmark(
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(help="channel: simulated worlds, each with its own luck (default: 6).", min=2),
+        typer.Option(help="channel: simulated worlds, each with its own luck (default: 8).", min=2),
     ] = None,
 ) -> None:
     """Measure the room on public data, beside simple methods and peers; JSON in benchmarks/results.

@@ -32,19 +32,37 @@ Array = np.ndarray
 KEYS = ["dealer_id", "sku_id"]
 
 
+class _Tables(dict[str, pd.DataFrame]):
+    """Canonical tables of a rerun as known when each was first read: read them before the next step."""
+
+    def __init__(self, again: Rerun) -> None:
+        super().__init__()
+        self._again, self._at = again, again.at
+
+    def __missing__(self, name: str) -> pd.DataFrame:
+        if self._again.at != self._at:
+            raise RuntimeError(f"{name} was not read before the month went on.")
+        self[name] = self._again.table(name)
+        return self[name]
+
+    def all(self) -> dict[str, pd.DataFrame]:
+        """Every table."""
+        return self._again.tables()
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a brand knows on the first of a month."""
 
     now: pd.Timestamp
-    tables: dict[str, pd.DataFrame]
+    tables: "_Tables"
     keys: pd.DataFrame  # [n] dealer_id, sku_id
     is_open: Array  # [n] still on sale
 
     @classmethod
     def by(cls, again: Rerun) -> "Seen":
         """What is known in a rerun now."""
-        return cls(pd.Timestamp(again.now), again.tables(), again.keys(), again.is_open)
+        return cls(pd.Timestamp(again.now), _Tables(again), again.keys(), again.is_open)
 
     @cached_property
     def terms(self) -> pd.DataFrame:
@@ -55,7 +73,8 @@ class Seen:
     @cached_property
     def panel(self) -> Panel:
         """Sales to buyers, a month out of stock unknown; plans ahead."""
-        panel = gather(self.tables, MONTHLY, quantity="sell_out")
+        wanted = ("sell_out", "prices", "promotions", "dealers", "products")
+        panel = gather({name: self.tables[name] for name in wanted}, MONTHLY, quantity="sell_out")
         stock = self.tables["stock"].assign(out=lambda rows: rows["is_stockout"].astype(float))
         out = gather(
             {"sell_in": stock.rename(columns={"out": "qty_sell_in"})[[*KEYS, "period_start", "qty_sell_in"]]},

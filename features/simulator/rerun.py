@@ -7,16 +7,16 @@ true response to the ladder (market.py). Sales need stock; what is not there is 
 
     stock[t] = stock[t-1] + delivered[t] - sold[t],    sold <= wanted
 
-to the unit. Buyers come evenly over the days of a period. An order arrives `lead_days` after the start of its
-period. With `Deliveries.at_once` and the orders of the ordinary simulator it is the ordinary simulator.
+to the unit. Buyers come evenly over the days of a period. An order arrives `lead_days` after the start
+of its period. With `Deliveries.at_once` and the orders of the ordinary simulator it is that one.
 
 In:     a world that keeps no record of single transactions (outlets, scans, street prices are left out).
 Out:    `tables()`: canonical tables as known at `now`, the only thing a policy should look at;
         `ledger()`: what happened, one row a series and period; `rebates(year)`: one row a dealer.
 Units:  pieces, CNY, days, fractions; arrays are [n series] or [d dealers].
 Errors: ImpossibleOrder (who asks for what cannot be delivered; a ladder in the middle of a year).
-Limits: a series that has ended is neither ordered nor sold, and what is under way to it is sent back; diverted
-        units pass on top as in flow.py; the ladder's thresholds stay, only its rates are decided.
+Limits: a series that has ended is neither ordered nor sold, and what is under way to it is sent back;
+        diverted units pass on top as in flow.py; a ladder's thresholds stay, only its rates are decided.
 
 >>> again = Rerun.of(World(dealers=2, products=2, months=24), first=12)
 >>> again.step(np.zeros(again.n))                     # a month in which nobody orders
@@ -24,6 +24,7 @@ Limits: a series that has ended is neither ordered nor sold, and what is under w
 (0.0, '2025-02-01')
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -68,9 +69,8 @@ class Rerun:
     left: Floats  # [n] own stock
     coming: Floats  # [n, days from the start of `first`] deliveries under way
     done: dict[str, Floats] = field(repr=False)  # [n, t] what happened
-    repriced: NDArray[np.int64] = field(
-        repr=False
-    )  # [n, t] period in which a price was decided; -1: the plan
+    repriced: NDArray[np.int64] = field(repr=False)  # [n, t] period of the decision; -1: the plan
+    _decided: Nouns | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, world: World, *, first: int, deliveries: Deliveries | None = None) -> Self:
@@ -139,6 +139,7 @@ class Rerun:
         if not ((top_rate >= 0) & (top_rate < 1)).all():
             raise ImpossibleOrder("A rate is a fraction in [0, 1).")
         self.top_rate[:, self.year] = np.round(top_rate, 4)
+        self._decided = None
 
     def reprice(self, factor: Floats) -> None:
         """From now on, the planned price of each series times a factor, [n]; 1 is the plan."""
@@ -150,6 +151,7 @@ class Rerun:
         changed = decided != self.net_price[:, self.at :]
         self.repriced[:, self.at :][changed] = self.at
         self.net_price[:, self.at :] = decided
+        self._decided = None
 
     def mean(self, step: int) -> Floats:
         """The truth: mean demand of a period as decided by now, [n]; for oracles, not for policies."""
@@ -161,7 +163,7 @@ class Rerun:
         if (wrong := self.deliveries.refused(asked_for)).any():
             keys = self.keys()[wrong].head(3).agg("/".join, axis=1).tolist()
             raise ImpossibleOrder(
-                f"{wrong.sum()} orders are below zero or the least quantity, or no whole packs; first: {keys}."
+                f"{wrong.sum()} orders are negative, too small or no whole packs; first: {keys}."
             )
         t, day = self.at, self._day(self.at)
         arrives = day + self.deliveries.lead_days[:, t]
@@ -175,31 +177,37 @@ class Rerun:
         self._happen(day, wanted)
         self.done["ordered"][:, t] = asked_for
         self.at += 1
+        self._decided = None
 
     def tables(self) -> Frames:
         """Canonical tables as a brand knows them now."""
-        n, now = self._as_decided(), pd.Timestamp(self.nouns.periods.ends[self.at - 1])
-        fx, _ = fx_rates(n.world, n.periods)
-        drawn = {
-            "promotions": n.plans.table(n.sold),
-            "prices": self._prices(n),
-            "sell_in": n.money.sell_in_table(n.sold, n.flow),
-            "sell_out": n.flow.sell_out_table(n.world, n.land, n.sold),
-            "stock": self._stock(n),
-            "dealers": n.land.dealers_table(),
-            "outlets": n.land.outlets_table(),
-            "products": n.goods.products_table(),
-            "rebate_programmes": self._programmes(n),
-            "rebate_awards": rebate_awards(n),
-            "invoices": n.money.invoices_table(n.sold),
-            "payments": n.money.payments_table(n.sold, n.solvency),
-            "supply_terms": supply_terms(n),
-            "product_costs": product_costs(n),
-            "freights": freights(n),
-            "fx_rates": fx,
+        return {name: self.table(name) for name in self._makers()}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of them."""
+        drawn, now = self._makers()[name](), pd.Timestamp(self.now)
+        return coerce(name, drawn[drawn["known_at"] <= now].reset_index(drop=True))
+
+    def _makers(self) -> dict[str, Callable[[], pd.DataFrame]]:
+        n = self._as_decided
+        return {
+            "promotions": lambda: n.plans.table(n.sold),
+            "prices": lambda: self._prices(n),
+            "sell_in": lambda: n.money.sell_in_table(n.sold, n.flow),
+            "sell_out": lambda: n.flow.sell_out_table(n.world, n.land, n.sold),
+            "stock": lambda: self._stock(n),
+            "dealers": n.land.dealers_table,
+            "outlets": n.land.outlets_table,
+            "products": n.goods.products_table,
+            "rebate_programmes": lambda: self._programmes(n),
+            "rebate_awards": lambda: rebate_awards(n),
+            "invoices": lambda: n.money.invoices_table(n.sold),
+            "payments": lambda: n.money.payments_table(n.sold, n.solvency),
+            "supply_terms": lambda: supply_terms(n),
+            "product_costs": lambda: product_costs(n),
+            "freights": lambda: freights(n),
+            "fx_rates": lambda: fx_rates(n.world, n.periods)[0],
         }
-        seen = {name: frame[frame["known_at"] <= now] for name, frame in drawn.items()}
-        return {name: coerce(name, frame.reset_index(drop=True)) for name, frame in seen.items()}
 
     def ledger(self) -> pd.DataFrame:
         """One row for each series and period so far: units, and what they earned and cost."""
@@ -225,7 +233,7 @@ class Rerun:
 
     def rebates(self, year: int) -> pd.DataFrame:
         """What each dealer bought in a year, and the exact rebate for it by its ladder."""
-        n = self._as_decided()
+        n = self._as_decided
         of_year = n.periods.starts[: n.periods.observed].astype("M8[Y]") == n.rebates.first_year + year
         bought = np.round(n.money.amount[:, of_year].sum(axis=1), 2)
         ids = texts(n.land.dealer_ids, np.arange(len(bought)))
@@ -268,8 +276,14 @@ class Rerun:
         start = n.starts[step] if step < n.count else n.ends[-1]
         return int((start - n.starts[self.first]).astype(int))
 
+    @property
     def _as_decided(self) -> Nouns:
         """The nouns with the decisions so far in them; nothing has happened after them."""
+        if self._decided is None:
+            self._decided = self._decide()
+        return self._decided
+
+    def _decide(self) -> Nouns:
         n, past = self.nouns, slice(0, self.first)
         flows = (n.flow.sell_in, n.flow.sell_out, n.flow.stock, n.flow.missed)
         sell_in, sell_out, stock, missed = (np.zeros_like(one) for one in flows)
