@@ -311,10 +311,11 @@ def replay(
     """Take a decision again, with the models and the data of then: is the answer the same?"""
     from serving.answers import ANSWERS
     from serving.decisions import Decisions
+    from serving.rooms import dealer_plan
     from serving.settings import Settings as ServingSettings
 
     kept = Decisions(ServingSettings.load().decisions_file)
-    answers = {route: one.again for route, one in ANSWERS.items()}
+    answers = {route: one.again for route, one in ANSWERS.items()} | {dealer_plan.ROUTE: dealer_plan.again}
     with _doing("Replaying", quiet=quiet):
         again = kept.replay(request_id, _registry(), _lake(), answers)
     console.print_json(data=again.answer)
@@ -326,12 +327,15 @@ def replay(
 @keys.command("create")
 def key_create(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    role: Annotated[Literal["planner", "platform", "scientist", "admin"], typer.Argument(help="What for.")],
+    role: Annotated[
+        Literal["planner", "platform", "scientist", "admin", "dealer"], typer.Argument(help="What for.")
+    ],
+    dealer: Annotated[str, typer.Option(help="dealer: the one that this key may see.")] = "",
 ) -> None:
     """Make a key; it is shown once and kept only as a hash."""
     from serving.settings import Settings as ServingSettings
 
-    typer.echo(_keyring(ServingSettings.load()).create_key(name, role))
+    typer.echo(_keyring(ServingSettings.load()).create_key(name, role, dealer_id=dealer))
 
 
 @keys.command("list")

@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, orders
+from serving.rooms import contract, credit, growth, health, offers, orders
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+REBATE_EFFECT, REBATE_OPTIMIZE = "/v1/rebates/effect", "/v1/rebates/optimize"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,5 +106,26 @@ ANSWERS: dict[str, Answerer] = {
         example=contract.EXAMPLE,
         answer=contract.answer,
         decides=False,  # a contract's text is not kept
+    ),
+    REBATE_EFFECT: Answerer(
+        room="rebate",
+        operation="rebate_effect",
+        summary="What a deeper or flatter rebate would bring each dealer",
+        request=offers.EffectRequest,
+        response=offers.EffectResponse,
+        fields=frozenset(offers.EffectRequest.model_fields),
+        example=offers.EFFECT_EXAMPLE,
+        answer=offers.effect,
+        decides=False,
+    ),
+    REBATE_OPTIMIZE: Answerer(
+        room="rebate",
+        operation="optimize_rebates",
+        summary="One offer for each dealer within budgets, caps and floors, with a proven gap",
+        request=offers.Optimize,
+        response=offers.OptimizeResponse,
+        fields=offers.FIELDS,
+        example=offers.EXAMPLE,
+        answer=offers.optimize,
     ),
 }

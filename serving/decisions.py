@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from models.registry import Registry
 
 log = logging.getLogger("qudao.decisions")
-Answer = Callable[[Mapping[str, Any], Scores], Any]  # question, scores -> answer as JSON holds it
+JOINED = "*"  # in place of a room: several rooms answered together
+Rooms = Mapping[str, Scores]
+Answer = Callable[[Mapping[str, Any], Any], Any]  # question, scores (or rooms) -> answer as JSON holds it
 
 
 class UnknownDecision(ChannelError):
@@ -64,15 +66,17 @@ class Decisions:
     file: Path
 
     def note(
-        self, request_id: str, route: str, question: Mapping[str, Any], answer: Any, scores: Scores
+        self, request_id: str, route: str, question: Mapping[str, Any], answer: Any, told: Scores | Rooms
     ) -> None:
-        """Append one answer with everything that made it."""
+        """Append one answer with everything that made it: one room's scores, or those of several rooms."""
+        rooms = {told.name: told} if isinstance(told, Scores) else dict(told)
+        scores = next(iter(rooms.values()))
         line = {
             "request_id": request_id,
             "route": route,
-            "room": scores.name,
+            "room": scores.name if isinstance(told, Scores) else JOINED,
             "question": question,
-            "models": dict(scores.models),
+            "models": {name: version for one in rooms.values() for name, version in one.models.items()},
             "tables": dict(scores.data.stored),
             "data_version": scores.data_version,
             "moment": scores.moment.isoformat(),
@@ -99,7 +103,9 @@ class Decisions:
             stored=line["tables"],
         )
         models = {room: _model(registry, room, version) for room, version in line["models"].items()}
-        again = answers[line["route"]](line["question"], score_rooms(models, data)[line["room"]])
+        made = score_rooms(models, data)
+        told = made if line["room"] == JOINED else made[line["room"]]
+        again = answers[line["route"]](line["question"], told)
         return Replayed(
             request_id=request_id,
             route=line["route"],

@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from serving.answers import ANSWERS, Answerer
 from serving.errors import MEDIA_TYPE, PROBLEMS, Problem, ProblemBody
 from serving.pages import ModelList
-from serving.rooms import anomaly, demand
+from serving.rooms import anomaly, dealer_plan, demand
 
 Json = dict[str, Any]
 _ANY_READ = (401, 403, 404, 405, 429, 503)
@@ -65,6 +65,7 @@ def _paths() -> Json:
         **{route: {"post": _answered(one)} for route, one in ANSWERS.items()},
         "/v1/alerts": {"get": _alerts()},
         "/v1/alerts/{alert_id}/verdict": {"post": _verdict()},
+        dealer_plan.ROUTE: {"post": _plan()},
         "/v1/models": {"get": models},
         "/metrics": {"get": _text("metrics", "Metrics for Prometheus", _ANY_READ)},
         "/livez": {"get": _text("live", "Whether the process is alive", ()) | {"security": []}},
@@ -106,6 +107,18 @@ def _verdict() -> Json:
         "parameters": [place],
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": _responses("VerdictResponse", "The alert with its new status.", _ANY_CALL),
+    }
+
+
+def _plan() -> Json:
+    content = {"schema": {"$ref": f"{_REF}PlanRequest"}, "example": dict(dealer_plan.EXAMPLE)}
+    place = {"name": "dealer_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": "plan",
+        "summary": "One dealer: forecast, order, rebate, credit and alerts, drawn from one forecast",
+        "parameters": [place],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _responses("PlanResponse", "The plan.", _ANY_CALL),
     }
 
 
@@ -159,5 +172,7 @@ def _schemas() -> Json:
     schemas |= _named(anomaly.Response, "Alerts", "serialization")
     schemas |= _named(anomaly.VerdictRequest, "Verdict", "validation")
     schemas |= _named(anomaly.VerdictResponse, "Verdict", "serialization")
+    schemas |= _named(dealer_plan.Request, "Plan", "validation")
+    schemas |= _named(dealer_plan.Response, "Plan", "serialization")
     first = [name for name in _FIRST if name in schemas]
     return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

@@ -1,9 +1,9 @@
 """Pages: what can be read with GET: the models, the metrics, and the documentation.
 
 A small Starlette application that the service mounts (BentoML's own endpoints are all POST,
-without names in their paths), so a verdict on an alert is here too. The documentation is three
-packaged files and asks nothing of any other host. `state.shelf`, `state.board` and
-`state.warehouse` are set by the service when it starts.
+without names in their paths), so a verdict on an alert and the plan of a dealer are here
+too. The documentation is three packaged files and asks nothing of any other host. `state.shelf`,
+`state.board`, `state.warehouse` and `state.decisions` are set by the service when it starts.
 """
 
 import json
@@ -20,13 +20,13 @@ from starlette.routing import Route
 
 from features.frequency import frequency
 from features.lake import Lake
-from serving.errors import NotReady, Problem
+from serving.errors import REQUEST_ID, NotReady, Problem
 from serving.metrics import expose
 from serving.parse import parse
-from serving.rooms import anomaly
+from serving.rooms import anomaly, dealer_plan
 from serving.rooms.demand import model_used
 from serving.scores import Scores
-from serving.security.guard import CALLER
+from serving.security.guard import CALLER, ROLE
 from serving.snapshot import Snapshot
 
 _MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
@@ -138,6 +138,28 @@ def _decided(request: Request, body: bytes) -> Response:
     return _made(answer, scores)
 
 
+async def _plan(request: Request) -> Response:
+    return await run_in_threadpool(_planned, request, await request.body())
+
+
+def _planned(request: Request, body: bytes) -> Response:
+    """One dealer's plan; kept, so that it can be made again. A dealer's key gets its own view."""
+    try:
+        board, dealer_id = request.app.state.board.need(), request.path_params["dealer_id"]
+        asked = parse(dealer_plan.Request, body, known=dealer_plan.FIELDS)
+        if request.scope[ROLE] == "dealer":
+            asked = asked.model_copy(update={"view": "dealer"})
+        answer = dealer_plan.answer(dealer_id, asked, board.scores)
+    except Problem as problem:
+        return problem.response()
+    question = {"dealer_id": dealer_id, **asked.model_dump()}
+    told = answer.model_dump(mode="json")
+    request.app.state.decisions.note(REQUEST_ID.get(), dealer_plan.ROUTE, question, told, board.scores)
+    versions = ",".join(f"{room}/{version}" for room, version in answer.models.items())
+    headers = {"Qudao-Model": versions, "Qudao-Data": answer.data_version}
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
 def _made(answer: BaseModel, scores: Scores) -> Response:
     headers = {"Qudao-Model": f"{scores.name}/{scores.version}", "Qudao-Data": scores.data_version}
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
@@ -186,5 +208,6 @@ def application() -> Starlette:
         Route("/v1/models", _models),
         Route("/v1/alerts", _alerts),
         Route("/v1/alerts/{alert_id}/verdict", _verdict, methods=["POST"]),
+        Route(dealer_plan.ROUTE, _plan, methods=["POST"]),
     ]
     return Starlette(routes=routes)

@@ -22,9 +22,11 @@ POSTED = frozenset(
         "/v1/risk/orders",
         "/v1/alerts/{alert_id}/verdict",
         "/v1/contracts/review",
+        "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET
 READ = ("/v1/models", "/v1/alerts")
+OWN = ("/v1/dealers/{dealer_id}/plan",)  # of one dealer, open to the dealer itself
 
 
 def match(path: str, templates: Iterable[str]) -> str | None:
@@ -35,6 +37,16 @@ def match(path: str, templates: Iterable[str]) -> str | None:
     return next((one for one in known if "{" in one and _pattern(one).fullmatch(path)), None)
 
 
+def names(path: str, template: str) -> dict[str, str]:
+    """What stands in the path for each name in braces.
+
+    >>> names("/v1/dealers/D7/plan", "/v1/dealers/{dealer_id}/plan")
+    {'dealer_id': 'D7'}
+    """
+    found = _pattern(template).fullmatch(path)
+    return found.groupdict() if found else {}
+
+
 def method(template: str) -> str:
     """The method that a path answers to."""
     return "POST" if template in POSTED else "GET"
@@ -42,4 +54,4 @@ def method(template: str) -> str:
 
 @cache
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w.:-]{1,128}", re.escape(template)), re.ASCII)
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[\\w.:-]{1,128})", re.escape(template)), re.ASCII)

@@ -12,7 +12,17 @@ from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import (
+    ADMISSION,
+    ANSWERS,
+    CONTRACTS,
+    CREDIT,
+    GROWTH,
+    HEALTH,
+    ORDERS,
+    REBATE_EFFECT,
+    REBATE_OPTIMIZE,
+)
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -49,7 +59,7 @@ class Endpoints:
         for shelf in (self.demand, self.board):
             shelf.start()
         pages.state.shelf, pages.state.board = self.demand, self.board
-        pages.state.warehouse = settings.warehouse
+        pages.state.warehouse, pages.state.decisions = settings.warehouse, self.decisions
 
     async def __is_ready__(self) -> bool:
         return self.demand.current is not None or bool(self.board.current and self.board.current.scores)
@@ -93,6 +103,16 @@ class Endpoints:
     def contracts(self, body: Body, /) -> Response:
         """Clauses of a contract with their risk, what is missing, and better wording."""
         return self._scored(CONTRACTS, body)
+
+    @bentoml.api(route=REBATE_EFFECT, input_spec=Body, output_spec=ANSWERS[REBATE_EFFECT].response)  # type: ignore[untyped-decorator]
+    def rebate_effect(self, body: Body, /) -> Response:
+        """What a deeper or flatter rebate would bring each dealer."""
+        return self._scored(REBATE_EFFECT, body)
+
+    @bentoml.api(route=REBATE_OPTIMIZE, input_spec=Body, output_spec=ANSWERS[REBATE_OPTIMIZE].response)  # type: ignore[untyped-decorator]
+    def optimize_rebates(self, body: Body, /) -> Response:
+        """One offer for each dealer within budgets, caps and floors, with a proven gap."""
+        return self._scored(REBATE_OPTIMIZE, body)
 
     def _scored(self, route: str, body: Body) -> Response:
         """The answer of a scoring room; what decides something is kept for replay."""

@@ -26,11 +26,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import ChannelError
-from serving.routes import POSTED, READ
+from serving.routes import OWN, POSTED, READ
 
-Role = Literal["planner", "platform", "scientist", "admin"]
+Role = Literal["planner", "platform", "scientist", "admin", "dealer"]
 Caller = Literal["anyone"] | Role
 ROLES: tuple[Role, ...] = get_args(Role)
+STAFF: tuple[Role, ...] = tuple(role for role in ROLES if role != "dealer")
 CONFIG = Path("configs/serving.yaml")
 MIB = 2**20
 
@@ -42,7 +43,8 @@ class BadSettings(ChannelError):
 def _access() -> Mapping[str, tuple[Caller, ...]]:
     open_to_anyone = ("/livez", "/readyz", "/", "/docs", "/docs/docs.css", "/docs/docs.js", "/openapi.json")
     paths: dict[str, tuple[Caller, ...]] = {path: ("anyone",) for path in open_to_anyone}
-    paths |= dict.fromkeys(sorted({*POSTED, *READ}), ROLES) | {"/metrics": ("platform", "admin")}
+    paths |= dict.fromkeys(sorted({*POSTED, *READ}), STAFF) | {"/metrics": ("platform", "admin")}
+    paths |= dict.fromkeys(OWN, ROLES)  # a dealer's key sees its own dealer there
     return MappingProxyType(paths)
 
 

@@ -1,9 +1,9 @@
 """Guard: the only door. Everything outside has to pass it, everything inside may trust it.
 
 In this order: is there such a path (404) and method (405), whose key is it (401), may that
-role do this (403), has it calls left (429), is a place free (503), is the body JSON (415)
-and not too large (413), does the answer come in time (504). Then the answer, or the
-problem, leaves with a request id and the headers that keep a browser out of trouble, and
+role do this, a dealer only of itself (403), has it calls left (429), is a place free (503), is
+the body JSON (415) and not too large (413), does the answer come in time (504). Then the
+answer, or the problem, leaves with a request id and the headers that keep a browser out of trouble, and
 the call is noted in the audit.
 
 It stands before all of BentoML's routes: its own pages, mounted apps and web sockets are
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import REQUEST_ID, NotAllowed, NotFound, NotKnown, Problem, TooMany, WrongMethod
 from serving.metrics import meters
-from serving.routes import match, method
+from serving.routes import match, method, names
 from serving.security.audit import Audit
 from serving.security.body import read_body, replayed
 from serving.security.calls import Calls
@@ -35,6 +35,7 @@ from serving.settings import Settings
 
 log = logging.getLogger("qudao.guard")
 CALLER = "qudao.caller"  # in the scope of what was let in: the name of the key
+ROLE = "qudao.role"  # and its role
 _GIVEN_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -108,10 +109,12 @@ class Guard:
             raise NotKnown("The call needs a valid API key.", headers={"WWW-Authenticate": "Bearer"})
         if key.role not in allowed:
             raise NotAllowed(f"This needs one of the roles {', '.join(allowed)}; the key is a {key.role}'s.")
+        if key.role == "dealer" and names(request.url.path, visit.route).get("dealer_id") != key.dealer_id:
+            raise NotAllowed("A dealer's key sees that dealer only.", next_step="Ask for your own dealer.")
         if wait_seconds := self.limit.wait_seconds(key.id):
             after = {"Retry-After": str(ceil(wait_seconds))}
             raise TooMany(f"A key may call {self.limit.per_minute} times a minute.", headers=after)
-        request.scope[CALLER] = key.name
+        request.scope[CALLER], request.scope[ROLE] = key.name, key.role
 
     async def _answer(self, visit: Visit, receive: Receive) -> Response:
         reply, scope = Reply(), visit.request.scope

@@ -6,7 +6,8 @@ by its owner only. (A slow hash protects weak passwords; 256 random bits need no
 fast one lets every call be checked against the file, so that a revoked key is refused at
 once.) Comparison takes constant time.
 
-Errors: UnknownKey (revoking what is not there), ValueError (a role that does not exist).
+Errors: UnknownKey (revoking what is not there), NoDealer (a dealer's key without its dealer),
+        ValueError (a role that does not exist).
 
 >>> import tempfile
 >>> keyring = Keyring(Path(tempfile.mkdtemp()))
@@ -38,6 +39,11 @@ class UnknownKey(ChannelError):
         super().__init__(f"No key has the id {key_id!r}; `qudao key list` shows them.")
 
 
+class NoDealer(ChannelError):
+    def __init__(self) -> None:
+        super().__init__("A key of the role dealer names its dealer (--dealer D001), and no other key does.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """What is known of a key; never the secret itself."""
@@ -45,6 +51,7 @@ class Key:
     id: str
     name: str
     role: Role
+    dealer_id: str = ""  # of a dealer's key: whom it may see
     salt: str
     digest: str
     created_at: str
@@ -57,13 +64,16 @@ class Keyring:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def create_key(self, name: str, role: Role) -> str:
-        """A new key in plain text, which exists nowhere else from now on."""
+    def create_key(self, name: str, role: Role, *, dealer_id: str = "") -> str:
+        """A new key in plain text, which exists nowhere else from now on; a dealer's is for one dealer."""
         if role not in ROLES:
             raise ValueError(f"A role is one of {', '.join(ROLES)}; got {role!r}.")
+        if (role == "dealer") != bool(dealer_id):
+            raise NoDealer
         key_id, secret, salt = secrets.token_hex(4), secrets.token_urlsafe(32), secrets.token_hex(16)
         digest = _digest(salt, secret)
-        self._write(Key(id=key_id, name=name, role=role, salt=salt, digest=digest, created_at=_now()))
+        key = Key(id=key_id, name=name, role=role, salt=salt, digest=digest, created_at=_now())
+        self._write(replace(key, dealer_id=dealer_id))
         return f"qk_{key_id}_{secret}"
 
     def find(self, plain: str) -> Key | None:

@@ -138,6 +138,25 @@ def test_refusals_of_strangers_are_audited_without_what_they_sent(guarded, tmp_p
     assert "77123" not in str(entry)
 
 
+PLAN = "/v1/dealers/{dealer_id}/plan"
+
+
+@pytest.mark.parametrize(("path", "status"), [(PLAN.format(dealer_id="D7"), 200), (PATH, 403)])
+def test_a_dealers_key_sees_that_dealer_and_nothing_else(tmp_path, path, status):
+    settings = Settings(home=tmp_path)
+    app = Starlette(routes=[Route(one, _echo, methods=["POST"]) for one in (PATH, PLAN)])
+    key = Keyring(settings.keys_folder).create_key("shop", "dealer", dealer_id="D7")
+
+    async def asked(path):
+        transport = httpx.ASGITransport(Guard(app, lambda: settings))
+        async with httpx.AsyncClient(transport=transport, base_url="http://guard", headers=JSON) as client:
+            return (await client.post(path, content=b"{}", headers={"X-API-Key": key})).status_code
+
+    assert asyncio.run(asked(path)) == status
+    assert asyncio.run(asked(PLAN.format(dealer_id="D8"))) == 403
+    assert asyncio.run(asked(PLAN.format(dealer_id="D70"))) == 403
+
+
 def test_web_sockets_are_closed(tmp_path):
     sent = []
 

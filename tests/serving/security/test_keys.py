@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from serving.security.keys import Keyring, UnknownKey
+from serving.security.keys import Keyring, NoDealer, UnknownKey
 
 
 @pytest.fixture
@@ -56,12 +56,20 @@ def test_a_revoked_key_is_refused_and_remembered(keyring):
 def test_revoking_nothing_and_unknown_roles_are_refused(keyring):
     with pytest.raises(UnknownKey, match="qudao key list"):
         keyring.revoke("00000000")
-    with pytest.raises(ValueError, match="planner, platform, scientist, admin; got 'boss'"):
+    with pytest.raises(ValueError, match="planner, platform, scientist, admin, dealer; got 'boss'"):
         keyring.create_key("a", "boss")
 
 
 def test_a_file_holds_exactly_what_is_promised(keyring):
     keyring.create_key("a", "planner")
     (file,) = keyring.folder.iterdir()
-    names = {"id", "name", "role", "salt", "digest", "created_at", "revoked_at"}
+    names = {"id", "name", "role", "dealer_id", "salt", "digest", "created_at", "revoked_at"}
     assert json.loads(file.read_text()).keys() == names
+
+
+def test_a_dealers_key_names_its_dealer_and_no_other_key_does(keyring):
+    assert keyring.find(keyring.create_key("shop", "dealer", dealer_id="D7")).dealer_id == "D7"
+    for role, dealer in (("dealer", ""), ("planner", "D7")):
+        with pytest.raises(NoDealer, match="--dealer"):
+            keyring.create_key("a", role, dealer_id=dealer)
+    assert len(keyring.list_keys()) == 1
