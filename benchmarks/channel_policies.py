@@ -131,7 +131,7 @@ class Ladders:
     @classmethod
     def of(cls, table: pd.DataFrame, year: int) -> "Ladders":
         """From the canonical table."""
-        rows = table.assign(year=table["starts_at"].dt.year).sort_values(["dealer_id", "tier_no"])
+        rows = table.assign(year=table["starts_at"].dt.year).sort_values(["dealer_id", "year", "tier_no"])
         this = rows[rows["year"] == year]
         top = rows[rows["tier_no"] == 3].pivot(index="dealer_id", columns="year", values="rebate_rate")
         shares = _shares(rows)

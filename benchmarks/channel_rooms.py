@@ -1,10 +1,10 @@
-"""The rooms' own decisions in the channel benchmark: orders, ladders and prices as the service would suggest.
+"""The rooms' own decisions in the channel benchmark: orders, ladders and prices as the service suggests them.
 
-Every room is trained on what was known in January and answers from one set of demand draws. The demand room is
-trained on sales to buyers, because dealers' stock is decided here.
+Every room is trained on what was known in January and answers from one set of demand draws. The demand room
+is trained on sales to buyers, because dealers' stock is decided here.
 
-Left out: `tier_units` of the inventory room (goods bought for a rebate's sake move money between brand and dealer
-and sell nothing more).
+Left out: `tier_units` of the inventory room (goods bought for a rebate's sake move money between brand and
+dealer, and sell nothing more).
 """
 
 from dataclasses import dataclass, field, replace
@@ -115,7 +115,11 @@ class Suggested:
 
 def sold(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Tables in which the demand room learns from sales to buyers."""
-    bought = tables["sell_out"].rename(columns={"qty_sell_out": "qty_sell_in"}).assign(document_id="", amount=np.nan)
+    bought = (
+        tables["sell_out"]
+        .rename(columns={"qty_sell_out": "qty_sell_in"})
+        .assign(document_id="", amount=np.nan)
+    )
     return {**tables, "sell_in": bought.drop(columns="outlet_id")}
 
 

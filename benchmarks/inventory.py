@@ -98,9 +98,7 @@ def public(path: str) -> Path:
 
 def orange_juice() -> dict[str, Any]:
     """Levels for three weeks, at three critical ratios."""
-    panel = panel_of_file(
-        [public("orange_juice_dominicks/oj.parquet")], "orange_juice", freq="W"
-    )
+    panel = panel_of_file([public("orange_juice_dominicks/oj.parquet")], "orange_juice", freq="W")
     settings = DemandConfig.parse({"members": ["boosted"], "replays": {"W": 4}, "workers": 1})
     rehearsed = demand.rehearsals(panel, WEEKS, settings)
     ends = [panel.t - WEEKS * k for k in range(JUDGED + LEARNED, 0, -1)]
@@ -256,7 +254,10 @@ def _year(y: Array, costs: Costs, terms: dict[str, Array], rule: Rule) -> dict[s
     rng = np.random.default_rng(0)
     most = int(terms["lead"].max()) + 1
     coming = np.zeros((n, most + 1))  # by weeks from now
-    net, told = np.zeros(n), dict.fromkeys(("holding", "ordering", "missing", "filled", "wanted", "orders"), 0.0)
+    net, told = (
+        np.zeros(n),
+        dict.fromkeys(("holding", "ordering", "missing", "filled", "wanted", "orders"), 0.0),
+    )
     for week in range(begin, total):
         if (week - begin) % RESET == 0:
             reorder, lot = rule(y[:, :week], terms["lead"], costs, terms["moq"], rng)
@@ -330,9 +331,7 @@ def _segment(y: Array) -> Array:
     return np.select([rate < 0.03, rate < 0.1], ["rare", "seldom"], "often").astype(object)
 
 
-def _sba(
-    y: Array, lead: Array, costs: Costs, moq: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def _sba(y: Array, lead: Array, costs: Costs, moq: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Croston's method with Syntetos and Boylan's correction (.1), and the weekly deviation."""
     alpha, n = 0.1, len(y)
     size, gap, since = np.full(n, np.nan), np.full(n, np.nan), np.ones(n)
@@ -407,7 +406,10 @@ def exact() -> dict[str, Any]:
         "protocol": "36 periodic-review problems, exact cost of rounded levels over the exact optimum",
         "methods": {
             "ours (s, S)": {"mean": round(found[:, 0].mean(), 4), "worst": round(found[:, 0].max(), 4)},
-            "power approximation": {"mean": round(found[:, 1].mean(), 4), "worst": round(found[:, 1].max(), 4)},
+            "power approximation": {
+                "mean": round(found[:, 1].mean(), 4),
+                "worst": round(found[:, 1].max(), 4),
+            },
             "ours newsvendor, distance of level": {
                 "mean": round(found[:, 2].mean(), 4),
                 "worst": round(found[:, 2].max(), 4),
