@@ -103,9 +103,8 @@ class Statements:
         if name in self.sheets:
             own: pd.DataFrame = self.sheets[name].at(moment)
             return own
-        if name in _OWN:
-            return pd.DataFrame()
-        return self.books.seen(name, moment)
+        told: pd.DataFrame = pd.DataFrame() if name in _OWN else self.books.seen(name, moment)
+        return told
 
     def running(self, moment: pd.Timestamp) -> pd.DataFrame:
         """Tiers of the programmes that run at the moment; its columns, also when none does."""
@@ -113,7 +112,8 @@ class Statements:
         if told.empty:
             return pd.DataFrame(columns=[*KEYS, "starts_at", "ends_at", "currency"])
         inside = (told["starts_at"] <= moment) & (moment < told["ends_at"].dt.normalize() + _DAY)
-        return told[inside].sort_values([*KEYS, "tier_no"], ignore_index=True)
+        kept: pd.DataFrame = told[inside].sort_values([*KEYS, "tier_no"], ignore_index=True)
+        return kept
 
     def at(self, moment: pd.Timestamp) -> Progress:
         """Where every account and every running programme stood."""

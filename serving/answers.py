@@ -12,13 +12,14 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, offers, orders
+from serving.rooms import contract, credit, growth, health, offers, orders, rebate
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
 REBATE_EFFECT, REBATE_OPTIMIZE = "/v1/rebates/effect", "/v1/rebates/optimize"
+ATTAINMENT, SIMULATE = "/v1/rebates/attainment", "/v1/rebates/simulate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,26 @@ ANSWERS: dict[str, Answerer] = {
         fields=orders.FIELDS,
         example=orders.EXAMPLE,
         answer=orders.answer,
+    ),
+    ATTAINMENT: Answerer(
+        room="rebate",
+        operation="rebate_attainment",
+        summary="How far each dealer is from its next tier, how likely, and what to set aside",
+        request=rebate.Request,
+        response=rebate.Response,
+        fields=rebate.FIELDS,
+        example=rebate.EXAMPLE,
+        answer=rebate.attainment,
+    ),
+    SIMULATE: Answerer(
+        room="rebate",
+        operation="rebate_simulate",
+        summary="What a ladder would pay, exactly for given purchases, as a spread for forecast ones",
+        request=rebate.SimulateRequest,
+        response=rebate.SimulateResponse,
+        fields=rebate.FIELDS,
+        example=rebate.SIMULATE_EXAMPLE,
+        answer=rebate.simulate,
     ),
     CONTRACTS: Answerer(
         room="contract",

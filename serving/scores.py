@@ -1,7 +1,7 @@
 """Scores: what every scoring room says of the data of one moment.
 
 The rooms are asked in the order in which one needs another: contract and health first, then
-credit as far as it goes without alerts, anomaly, credit with the alerts, growth. A room without
+credit as far as it goes without alerts, anomaly, credit with the alerts, growth, rebate. A room without
 a model is left out, and those that would use its answer fall back as they state. A batch and the
 service both come through here, so they say the same.
 
@@ -23,14 +23,18 @@ import pandas as pd
 from features.known import Tables, last_known
 from serving.outlook import outlook
 
-ORDER = ("contract", "health", "credit", "anomaly", "growth")
-STEPS = ("contract", "health", "credit", "anomaly", "credit", "growth")  # credit again, with the alerts
+ORDER = ("contract", "health", "credit", "anomaly", "growth", "rebate")
+STEPS = (  # credit again, with the alerts
+    *("contract", "health", "credit", "anomaly", "credit", "growth"),
+    *("rebate",),
+)
 Frames = Mapping[str, pd.DataFrame]
 _TOLD: dict[str, dict[str, str]] = {  # room -> its frame: the name under which other rooms know it
     "contract": {"clauses": "clauses"},
     "health": {"dealers": "health"},
     "credit": {"dealers": "credit"},
     "anomaly": {"alerts": "alerts"},
+    "rebate": {"attainment": "attainment"},
 }
 _NEEDS = {
     "credit": {"contract", "anomaly"},

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from serving.answers import (
     ADMISSION,
     ANSWERS,
+    ATTAINMENT,
     CONTRACTS,
     CREDIT,
     GROWTH,
@@ -22,6 +23,7 @@ from serving.answers import (
     ORDERS,
     REBATE_EFFECT,
     REBATE_OPTIMIZE,
+    SIMULATE,
 )
 from serving.board import BoardSource
 from serving.decisions import Decisions
@@ -98,6 +100,16 @@ class Endpoints:
     def orders(self, body: Body, /) -> Response:
         """Approve, review or hold each order before it is shipped."""
         return self._scored(ORDERS, body)
+
+    @bentoml.api(route=ATTAINMENT, input_spec=Body, output_spec=ANSWERS[ATTAINMENT].response)  # type: ignore[untyped-decorator]
+    def rebate_attainment(self, body: Body, /) -> Response:
+        """How far each dealer is from its next tier, how likely, and what to set aside."""
+        return self._scored(ATTAINMENT, body)
+
+    @bentoml.api(route=SIMULATE, input_spec=Body, output_spec=ANSWERS[SIMULATE].response)  # type: ignore[untyped-decorator]
+    def rebate_simulate(self, body: Body, /) -> Response:
+        """What a ladder would pay."""
+        return self._scored(SIMULATE, body)
 
     @bentoml.api(route=CONTRACTS, input_spec=Body, output_spec=ANSWERS[CONTRACTS].response)  # type: ignore[untyped-decorator]
     def contracts(self, body: Body, /) -> Response:

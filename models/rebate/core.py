@@ -1,8 +1,8 @@
 """Core: the dealers who are nearly undecided at the prices, settled together by a linear programme.
 
-Prices alone leave parts of several limits unused: dealers who are almost indifferent all go one way. Among the
-few hundred of them who lose least by another option, a linear programme (HiGHS) uses the limits up; it splits at
-most one dealer for each limit, and these take their option that uses least.
+Prices alone leave parts of several limits unused: dealers who are almost indifferent all go one way. Among
+the few thousand of them who lose least by another option, a linear programme (HiGHS) uses the limits up; it
+splits at most one dealer for each limit, and these take their option that uses least.
 
 In:   Problem, prices and choices of the dual, the dealers to choose the core from.
 Out:  options [n]; limits are kept but for those of dealers outside the core (repair comes after).
@@ -17,6 +17,7 @@ np.int64(2)
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,11 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, eye_array, hstack, vstack
 
 from models.rebate.options import Array, Problem
+from models.rebate.running import sums
 from models.rebate.steps import Real, Rows
 
-_CORE = 6000
+_solve: Any = linprog  # its types know no sparse tables
+_CORE = 6_000
 _WORSE = 3.0  # an option may lose so many times what the last dealer of the core would
 _WHOLE = 1e-7
 _OVER = 1e3  # price of a unit above a limit
@@ -72,7 +75,7 @@ def _programme(problem: Problem, at: Array, core: Rows, cells: tuple[Rows, Rows]
     inside[core] = True
     for use in problem.uses():
         held = np.where(inside, 0.0, use.amount[at, np.arange(problem.n)].astype(np.float64))
-        left = use.cap - np.bincount(use.code, held, minlength=len(use.cap))
+        left = use.cap - sums(held, use.code, len(use.cap))
         amount = use.amount[choice, core[dealer]].astype(np.float64)
         size = max(float(np.abs(amount).max()), 1e-300)
         table = csr_array(
@@ -86,7 +89,7 @@ def _programme(problem: Problem, at: Array, core: Rows, cells: tuple[Rows, Rows]
     limits = vstack(rows)
     over = eye_array(limits.shape[0])
     one = csr_array(coo_array((np.ones(len(count)), (dealer, count)), (len(core), len(count))))
-    told = linprog(
+    told = _solve(
         np.r_[-gain / scale, np.full(limits.shape[0], _OVER)],
         A_ub=hstack([limits, -over]),
         b_ub=np.concatenate(caps),

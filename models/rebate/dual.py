@@ -1,8 +1,8 @@
 """Dual: prices of several budgets, caps and floors at once.
 
-At given prices each dealer takes its best option by itself; the prices to be found make the bound on every plan
-least. Each look at the dealers gives a plan for each block of them; a small linear programme over all plans seen
-so far (HiGHS) names the next prices, inside a box around the best ones so far.
+At given prices each dealer takes its best option by itself; the prices to be found make the bound on every
+plan least. Each look at the dealers gives a plan for each block of them; a small linear programme over all
+plans seen so far (HiGHS) names the next prices, inside a box around the best ones so far.
 
 With many dealers a sample of them gives prices first. Then only those dealers are looked at whose choice can
 change near these prices: for all others the choice, and so their part of the bound, is known.
@@ -22,6 +22,7 @@ Limits: prices of limits that cannot be kept grow without end; the search stops 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,10 @@ from scipy.sparse import csr_array
 
 from models.rebate.choice import Choices, choose
 from models.rebate.options import Array, Problem, Use
+from models.rebate.running import sums
 from models.rebate.steps import Real, Rows
 
+_solve: Any = linprog  # its types know no sparse tables
 _SAMPLE = 20_000
 _BLOCKS = 24
 _LOOKS = 80
@@ -162,7 +165,7 @@ class _Search:
         own = [mine[use.code] for mine, use in zip(_split(price, self.uses), self.uses, strict=True)]
         at, _ = choose(self.gain, [use.amount for use in self.uses], own)
         across = np.arange(len(at))
-        gain = np.bincount(self.block, self.gain[at, across], minlength=_BLOCKS)
+        gain = sums(self.gain[at, across], self.block, _BLOCKS)
         used = np.hstack([self._used(use, use.amount[at, across]) for use in self.uses])
         self.plans_gain.append(gain)
         self.plans_used.append(used)
@@ -171,7 +174,7 @@ class _Search:
 
     def _used(self, use: Use, amount: Array) -> Real:
         codes = len(use.cap)
-        flat = np.bincount(self.block * codes + use.code, amount, minlength=_BLOCKS * codes)
+        flat = sums(amount, self.block * codes + use.code, _BLOCKS * codes)
         return flat.reshape(_BLOCKS, codes)
 
     def _programme(self, low: Real, high: Real) -> tuple[Real, float]:
@@ -186,7 +189,7 @@ class _Search:
         worst = here.reshape(-1, _BLOCKS).max(axis=0)
         names = np.tile(np.eye(_BLOCKS), (len(self.plans_gain), 1))
         cap = np.where(self.limited, self.cap, 0.0)
-        told = linprog(
+        told = _solve(
             np.r_[cap * unit / self.scale, np.ones(_BLOCKS)],
             A_ub=-csr_array(np.hstack([used * unit / self.scale, names])),
             b_ub=(np.tile(worst, len(self.plans_gain)) - here) / self.scale,
@@ -205,7 +208,7 @@ def _split(price: Real, uses: Sequence[Use]) -> list[Real]:
 
 
 def _spent(use: Use, rows: Rows, at: Choices) -> Real:
-    return np.bincount(use.code[rows], use.amount[at[rows], rows], minlength=len(use.cap))
+    return sums(use.amount[at[rows], rows], use.code[rows], len(use.cap))
 
 
 def _thinned(use: Use, some: slice) -> Use:

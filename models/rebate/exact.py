@@ -3,9 +3,9 @@
 Every option of every dealer is a 0-1 variable; one a dealer; each limit is a row.
 
 Source: Huangfu & Hall (2018), HiGHS, by scipy.optimize.milp.
-Limits: time grows fast: 1,000 dealers x 10 options are some seconds. Within `seconds` the best found so far is
-        returned with its own bound. HiGHS keeps limits up to its tolerance (1e-7 of a row's largest number): who
-        asks checks the plan.
+Limits: time grows fast: 1,000 dealers x 10 options are some seconds. Within `seconds` the best found so far
+        is returned with its own bound. HiGHS keeps limits up to its tolerance (1e-7 of a row's largest
+        number): who asks checks the plan.
 Errors: options.Infeasible (proved).
 
 >>> from models.rebate.options import Limits, Options, Problem
@@ -36,7 +36,7 @@ def exact(problem: Problem, *, seconds: float = 10.0) -> tuple[Choices | None, f
     low = np.r_[np.ones(problem.n), np.full(len(caps), -np.inf)]
     told = milp(
         -np.where(allowed, gain, 0.0).ravel() / scale,
-        integrality=np.ones(gain.size),
+        integrality=np.ones(gain.size, np.int64),
         bounds=Bounds(0, allowed.ravel().astype(float)),
         constraints=LinearConstraint(rows, low, np.r_[np.ones(problem.n), caps]),
         options={"time_limit": seconds, "mip_rel_gap": 0.0},

@@ -1,8 +1,8 @@
 """Exchange: changes of one dealer or two at once that fit into what is left of every limit and gain more.
 
-What single upgrades cannot use, because another limit is full, a pair can: one dealer steps down there, another
-steps up elsewhere. All pairs of the `_CORE` changes that lose least at the prices are tried, the best is made,
-until none gains anything.
+What single upgrades cannot use, because another limit is full, a pair can: one dealer steps down there,
+another steps up elsewhere. All pairs of the `_CORE` changes that lose least at the prices are tried, the
+best is made, until none gains anything.
 
 In:   Problem, prices, a plan [n] that keeps all limits, the dealers to look at.
 Out:  a plan [n] that keeps all limits and gains at least as much.

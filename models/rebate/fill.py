@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.rebate.choice import Choices
 from models.rebate.options import Array, Codes

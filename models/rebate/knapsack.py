@@ -1,16 +1,18 @@
 """Knapsack: one option for each dealer under one budget and caps of regions on the same spending.
 
-All upgrades of all dealers, in falling order of what they gain for their cost, make one path; a region leaves
-it at the first upgrade above its cap, and the path ends at the first one above the budget. What is left goes to
-the best change of one dealer or two (fill). The path does not depend on the budget, only its end does, and what
-fill can add is less than the upgrade that did not fit: so more budget never gains less.
+All upgrades of all dealers, in falling order of what they gain for their cost, make one path; a region
+leaves it at the first upgrade above its cap, and the path ends at the first one above the budget. What is
+left goes to the best change of one dealer or two (fill). The path does not depend on the budget, only its
+end does, and what fill can add is less than the upgrade that did not fit: so more budget never gains less.
 
-Only dealers who are open between two near prices (narrow) are put in order; all others are settled by the price.
+Only dealers who are open between two near prices (narrow) are put in order; all others are settled by the
+price.
 
 In:   Problem with one cost.
 Out:  Found: the option of each dealer, the price of the budget, the bound of the dual.
 
-Source: Sinha & Zoltners (1979), The multiple-choice knapsack problem; Everett (1963), generalised multipliers.
+Source: Sinha & Zoltners (1979), The multiple-choice knapsack problem; Everett (1963), generalised
+        multipliers.
 Limits: the bound is the dual's: with few dealers it may be above what any plan reaches.
 Errors: options.Infeasible (the cheapest options alone are above a limit).
 
@@ -24,14 +26,13 @@ Errors: options.Infeasible (the cheapest options alone are above a limit).
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.rebate.choice import Choices, bound, cheapest, choose
 from models.rebate.fill import Held, fill
 from models.rebate.narrow import Knobs, narrow
 from models.rebate.options import FLOOR, Infeasible, Problem
-from models.rebate.running import running
-from models.rebate.steps import Real, Rows, Steps, steps
+from models.rebate.running import running, sums
+from models.rebate.steps import Real, Steps, steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ class _Path:
         self.problem, self.gain, self.cost = problem, problem.gain, problem.costs[0]
         self.region, self.cap = problem.region, problem.region_cap
         self.budget = float(problem.budgets[0])
+        self.bundles: dict[int, Steps] = {}  # changes of several dealers at once, by name
         self.low, self.high = self._prices()
         self.at, spent = choose(self.gain, [self.cost], [self.high[self.region]])
         self._cheapest_where_over(spent)
@@ -75,7 +77,7 @@ class _Path:
     def walk(self) -> Found:
         kept, closing = self._within_caps(self._open_steps())
         for r in np.flatnonzero(closing > 0):
-            kept = kept.joined(self._bundle(r, kept, closing[r]))
+            kept = kept.joined(self._bundle(int(r), kept, float(closing[r])))
         total = self._spent().sum() + np.cumsum(kept.cost)
         end = int(np.searchsorted(total > self.budget, True)) if len(kept) else 0
         price = float(kept.rate[end]) if end < len(kept) else 0.0
@@ -100,7 +102,7 @@ class _Path:
 
     def _cheapest_where_over(self, spent: Real) -> None:
         """Where no price was high enough, the path begins at the cheapest options."""
-        by_region = np.bincount(self.region, spent, minlength=len(self.cap))
+        by_region = sums(spent, self.region, len(self.cap))
         over = by_region > self.cap
         if by_region.sum() > self.budget:
             over[:] = True
@@ -117,7 +119,7 @@ class _Path:
     def _spent(self) -> Real:
         """By region, in float64."""
         chosen = self.cost[self.at, np.arange(self.problem.n)]
-        return np.bincount(self.region, chosen.astype(np.float64), minlength=len(self.cap))
+        return sums(chosen, self.region, len(self.cap))
 
     def _within_caps(self, found: Steps) -> tuple[Steps, Real]:
         """Steps before their region's cap, and the rate of the first one above it [r] (0: none)."""
@@ -139,7 +141,7 @@ class _Path:
         cost = float(last.cost.sum())
         if not len(last) or cost <= 0:
             return last.pick(slice(0))
-        self.bundles = getattr(self, "bundles", {}) | {-1 - r: last}
+        self.bundles[-1 - r] = last
         rate = min(float(last.gain.sum()) / cost, price)
         name = np.array([-1 - r])
         return Steps(name, name, np.array([last.gain.sum()]), np.array([cost]), np.array([rate]))

@@ -9,7 +9,7 @@ Out:  "attainment", one row a dealer and running programme: score (100 x probabi
       "refused", one row a ladder that cannot be paid, with its faults
       "purchases", one row a dealer and programme: t00 ... t99, equally likely totals, rising; what any
       other ladder would pay is computed from them
-      "offers", one row a running programme: what a deeper or flatter rebate starts from (models.rebate.offers)
+      "offers", one row a running programme: what another depth starts from (models.rebate.offers)
 
 Amounts are in the programme's currency and never added to those of another. No running programme: frames
 without rows. A ladder that cannot be paid is left out of them and stands, with its faults, in "refused".

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models.rebate.choice import Choices, cheapest, choose
 from models.rebate.options import Array, Codes
+from models.rebate.running import sums
 
 Real = NDArray[np.float64]
 Range = tuple[Real, Real]
@@ -125,16 +126,14 @@ class _Search:
         return choose(self.gain, [self.cost], [paid[self.region]])
 
     def _over(self, spent: Array) -> NDArray[np.bool_]:
-        by_region = self.fixed + np.bincount(self.region, spent, minlength=len(self.knobs.of))
-        total = np.bincount(self.knobs.of, by_region, minlength=len(self.knobs.cap))
+        by_region = self.fixed + sums(spent, self.region, len(self.knobs.of))
+        total = sums(by_region, self.knobs.of, len(self.knobs.cap))
         return np.asarray(total > self.knobs.cap)
 
     def _settle(self, at_low: Choices, at_high: Choices) -> None:
         """Keep those who choose differently at the two ends."""
         rows = np.flatnonzero(at_low == at_high)
-        self.fixed += np.bincount(
-            self.region[rows], self.cost[at_high[rows], rows], minlength=len(self.fixed)
-        )
+        self.fixed += sums(self.cost[at_high[rows], rows], self.region[rows], len(self.fixed))
         rest = np.flatnonzero(at_low != at_high)
         self.gain, self.cost = self.gain.take(rest, axis=1), self.cost.take(rest, axis=1)
         self.region, self.at_low, self.at_high = self.region[rest], at_low[rest], at_high[rest]

@@ -9,8 +9,8 @@ Out:  Offered: per dealer and depth, [n, k]
 Purchases above what a dealer can sell on gain nothing and cost `unsold_loss_rate` of their amount: what is
 expected now, and what its stock may rise to (`policy_months` of purchases; stock now is `cover_months`).
 
-Limits: the share that is paid stays what it is now: a deeper ladder is reached no more and no less often. What is
-        sold on is what is expected to be bought now.
+Limits: the share that is paid stays what it is now: a deeper ladder is reached no more and no less often.
+        What is sold on is what is expected to be bought now.
 Errors: models.response.OutsideSeen (a depth that nobody was offered), options.BadOptions.
 """
 
@@ -61,7 +61,9 @@ def offers_frame(progress: Progress, attainment: pd.DataFrame) -> pd.DataFrame:
     depth = np.array([max((t["rebate_rate"] for t in tiers), default=0.0) for tiers in attainment["tiers"]])
     expected = attainment["expected_amount"].to_numpy(float)
     most = depth * expected
-    paid = np.divide(attainment["accrual_mean"].to_numpy(float), most, out=np.zeros(len(most)), where=most > 0)
+    paid = np.divide(
+        attainment["accrual_mean"].to_numpy(float), most, out=np.zeros(len(most)), where=most > 0
+    )
     frame = attainment[["dealer_id", "programme_id", "currency", "territory_id", "expected_amount"]].assign(
         tier=progress.accounts["tier"].to_numpy()[rows],
         account=account_names(progress.accounts)[rows],

@@ -7,8 +7,8 @@
 Out:  Plan: the option of each dealer, what it gains and spends, a bound that no plan exceeds, the gap between
       them, the price of each budget (what one more unit of it would gain).
 
-A plan never spends more than a budget or a cap, summed in float64. When giving everybody the same option gains
-as much, the plan is that, and `targeting` is False: there is nothing to target by.
+A plan never spends more than a budget or a cap, summed in float64. When giving everybody the same option
+gains as much, the plan is that, and `targeting` is False: there is nothing to target by.
 
 Source: Kellerer, Pferschy & Pisinger (2004), Knapsack Problems, chapter 11 (multiple choice).
 Limits: gains are taken as given, with their errors: choosing the best of uncertain numbers overstates them

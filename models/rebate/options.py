@@ -7,8 +7,8 @@
 dealers at once. float32 stays float32 (half the memory, the same sums: those are float64); all else becomes
 float64. A forbidden option has a gain of minus infinity.
 
-Errors: BadOptions (empty, not finite, negative cost, shapes or names that do not fit), Infeasible (limits that
-        not even the cheapest plan keeps).
+Errors: BadOptions (empty, not finite, negative cost, shapes or names that do not fit), Infeasible (limits
+        that not even the cheapest plan keeps).
 
 >>> Problem.of(Options(gain=np.array([[0.0, 3.0]]), costs=[np.array([[0.0, 2.0]])]), Limits(budgets=[-1.0]))
 Traceback (most recent call last):
@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from features.errors import hint
 from models.errors import ModelError
+from models.rebate.running import sums
 
 Array = NDArray[Any]  # float32 or float64
 Codes = NDArray[np.intp]
@@ -74,7 +75,7 @@ class Use:
     def spent(self, at: NDArray[Any]) -> NDArray[np.float64]:
         """Sum of each code under the options `at` [n]."""
         chosen = np.take_along_axis(self.amount, at[None, :].astype(np.intp), axis=0)[0]
-        return np.bincount(self.code, chosen.astype(np.float64), minlength=len(self.cap))
+        return sums(chosen, self.code, len(self.cap))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +111,12 @@ class Problem:
     @property
     def n(self) -> int:
         """Dealers."""
-        return self.gain.shape[1]
+        return int(self.gain.shape[1])
 
     @property
     def k(self) -> int:
         """Options of each."""
-        return self.gain.shape[0]
+        return int(self.gain.shape[0])
 
     def uses(self) -> list[Use]:
         """Every limit in one shape: budgets, then regional caps, then floors of groups."""
@@ -198,7 +199,7 @@ def _allowed(gain: Array, worth: Array, least: ArrayLike | None) -> Array:
     if len(lost):
         raise Infeasible(
             f"{len(lost)} dealers, the first at [{lost[0]}], have no option worth least_worth "
-            f"({floor[lost[0]]:g}); their best is worth {worth[:, lost[0]].max():g}. Lower it, or add options."
+            f"({floor[lost[0]]:g}); their best is worth {worth[:, lost[0]].max():g}. Lower it or add options."
         )
     return np.where(open_, gain, gain.dtype.type(-np.inf))
 
@@ -208,7 +209,7 @@ def _floors(worth: Array, limits: Limits) -> list[Use]:
         return []
     code, names = _codes(limits.groups, "groups", worth.shape[1])
     least = _by_name(limits.least_group_worth, names, "least_group_worth", 0.0)
-    best = np.bincount(code, worth.max(axis=0).astype(np.float64), minlength=len(least))
+    best = sums(worth.max(axis=0), code, len(least))
     for g in np.flatnonzero(best < least):
         raise Infeasible(
             f"least_group_worth of {names[g]!r} is {least[g]:g}; all its dealers together reach {best[g]:g} "

@@ -1,8 +1,8 @@
 """Repair: a plan that keeps every limit, from one that the prices chose.
 
-First what is above a limit is taken back, where that loses least at the prices; then what is left is given to
-upgrades that fit everywhere, the best gain for their price first. A round changes many dealers, each once, and
-only as far as the sums of all changes fit.
+First what is above a limit is taken back, where that loses least at the prices; then what is left is given
+to upgrades that fit everywhere, the best gain for their price first. A round changes many dealers, each
+once, and only as far as the sums of all changes fit.
 
 In:   Problem, prices and choices of the dual, the dealers to begin with.
 Out:  options [n]; None when limits are still not kept.

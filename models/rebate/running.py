@@ -1,13 +1,23 @@
-"""Running: sums from the first row to each row, within the rows of the same code.
+"""Running: sums of the rows of a code, in all and from the first row to each row.
+
+>>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0]), 3).tolist()
+[5.0, 2.0, 0.0]
 
 >>> running(np.array([1.0, 2.0, 4.0]), np.array([0, 1, 0])).tolist()
 [1.0, 2.0, 5.0]
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
+
+
+def sums(values: NDArray[Any], code: NDArray[np.intp], count: int) -> Real:
+    """Of each code below `count`, in float64, [count]."""
+    return np.asarray(np.bincount(code, values, minlength=count), dtype=np.float64)
 
 
 def running(values: Real, code: NDArray[np.intp]) -> Real:

@@ -3,7 +3,8 @@
 From the option a dealer holds, the next step goes to the option with the steepest gain for its extra cost; so
 the steps of a dealer get flatter, and taking them in order is what a falling price of spending would do.
 
-In:   gain, cost [k, m] of the dealers asked; `at` [m] what they hold; `least` [m]: flatter steps are left out.
+In:   gain, cost [k, m] of the dealers asked; `at` [m] what they hold; `least` [m]: flatter steps are left
+      out.
 Out:  Steps, one row a step, in falling order of rate.
 
 >>> gain, cost = np.array([[0.0], [3.0], [4.0]]), np.array([[0.0], [1.0], [3.0]])
@@ -92,10 +93,14 @@ def _steepest(gain: Array, cost: Array, held: Rows) -> tuple[Real, Rows]:
 
 def _ordered(found: list[Steps]) -> Steps:
     if not found:
-        return Steps(*(np.zeros(0, kind) for kind in (np.intp, np.intp, float, float, float)))
-    of = np.concatenate([one.of for one in found])
-    rate = np.concatenate([one.rate for one in found])
+        none = np.zeros(0, np.intp)
+        return Steps(none, none, np.zeros(0), np.zeros(0), np.zeros(0))
     turn = np.concatenate([np.full(len(one), place) for place, one in enumerate(found)])
-    order = np.lexsort((turn, of, -rate))
-    rest = (np.concatenate([getattr(one, name) for one in found])[order] for name in ("to", "gain", "cost"))
-    return Steps(of[order], *rest, rate[order])
+    every = Steps(
+        np.concatenate([one.of for one in found]),
+        np.concatenate([one.to for one in found]),
+        np.concatenate([one.gain for one in found]),
+        np.concatenate([one.cost for one in found]),
+        np.concatenate([one.rate for one in found]),
+    )
+    return every.pick(np.lexsort((turn, every.of, -every.rate)))

@@ -1,8 +1,8 @@
 """Stuffing: what an option is worth when a dealer can sell on only so much of what it would buy.
 
-A dealer may hold the stock that its policy allows and sells on what its market takes. Purchases above that are
-no sale: they fill a warehouse, come back as returns or leave as diverted goods. Each such unit takes away what
-the option counted for it and costs `loss_amount` besides.
+A dealer may hold the stock that its policy allows and sells on what its market takes. Purchases above that
+are no sale: they fill a warehouse, come back as returns or leave as diverted goods. Each such unit takes
+away what the option counted for it and costs `loss_amount` besides.
 
     sellable units = sold on in the period + stock allowed by the policy - stock on hand, at least 0
 

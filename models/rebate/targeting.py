@@ -5,16 +5,16 @@ In:   Trial: who got which arm (the first one is nothing), what came of it, what
 Out:  Verdict: the value of each policy with its interval, the advantage of each learned policy over the best
       constant arm, and whether one of them is surely better. If none is: no targeting, and the arm for all.
 
-Everything is cross-fitted: policies, the best constant arm and chances of a row come from models that have not
-seen it, and the models behind a policy's values neither. Learned policies: the best arm by boosted trees of
-each arm's outcome ("outcomes"), and by trees of the doubly robust scores of each arm ("scores").
+Everything is cross-fitted: policies, the best constant arm and chances of a row come from models that have
+not seen it, and the models behind a policy's values neither. Learned policies: the best arm by boosted
+trees of each arm's outcome ("outcomes"), and by trees of the doubly robust scores of each arm ("scores").
 
     score of row i and arm a = m_a(x_i) + [arm of i is a] (y_i - m_a(x_i)) / chance of a
 
 Intervals are bootstrapped over rows; "surely" is 95 % for all learned policies together (Bonferroni).
 
-Source: Robins, Rotnitzky & Zhao (1994); Athey & Wager (2021), Policy learning with observational data; Kennedy
-        (2023), DR-learner.
+Source: Robins, Rotnitzky & Zhao (1994); Athey & Wager (2021), Policy learning with observational data;
+        Kennedy (2023), DR-learner.
 Limits: rows are independent; logged data have no unseen causes of both arm and outcome.
 Errors: BadTrial, NoOverlap.
 
@@ -193,10 +193,10 @@ def _chances(data: _Data, learn: NDArray[np.bool_], told: NDArray[np.bool_]) -> 
     rare = float((chance.min(axis=1) < LEAST_CHANCE).mean())
     if rare > _RARE_SHARE:
         raise NoOverlap(
-            f"{rare:.0%} of rows had next to no chance (below {LEAST_CHANCE:.0%}) of some arm. Nothing can be "
-            "said of what they were never given: leave these dealers out, or try the arm on some of them."
+            f"{rare:.0%} of rows had next to no chance (below {LEAST_CHANCE:.0%}) of some arm. Nothing can "
+            "be said of what they were never given: leave these dealers out, or try the arm on some of them."
         )
-    return np.maximum(chance, LEAST_CHANCE)
+    return np.asarray(np.maximum(chance, LEAST_CHANCE))
 
 
 def _verdict(arms: Sequence[str], gained: Array, chosen: Arms, rng: np.random.Generator) -> Verdict:
@@ -211,14 +211,19 @@ def _verdict(arms: Sequence[str], gained: Array, chosen: Arms, rng: np.random.Ge
     gaps = gaps.rename(columns={"value": "advantage"})
     best = arms[int(np.bincount(chosen[:, -1], minlength=a).argmax())]
     sure = gaps[gaps["low"] > 0]
-    policy = str(sure.loc[sure["advantage"].idxmax(), "policy"]) if len(sure) else "constant"
+    policy = str(sure.sort_values("advantage")["policy"].iloc[-1]) if len(sure) else "constant"
     said = (
         f"Target by {policy}: surely better than {best!r} for all."
         if len(sure)
         else f"No targeting: no learned policy is surely better than {best!r} for all."
     )
     return Verdict(
-        targeting=bool(len(sure)), policy=policy, best_constant=best, values=values, advantages=gaps, said=said
+        targeting=bool(len(sure)),
+        policy=policy,
+        best_constant=best,
+        values=values,
+        advantages=gaps,
+        said=said,
     )
 
 
@@ -253,7 +258,9 @@ def _mask(rows: Arms, n: int) -> NDArray[np.bool_]:
 def _numbers(X: pd.DataFrame) -> Array:
     """Words as codes, in order of the alphabet."""
     columns = [
-        X[name].to_numpy(float) if pd.api.types.is_numeric_dtype(X[name]) else pd.factorize(X[name], sort=True)[0]
+        X[name].to_numpy(float)
+        if pd.api.types.is_numeric_dtype(X[name])
+        else pd.factorize(X[name], sort=True)[0]
         for name in X
     ]
     return np.column_stack(columns).astype(np.float64)

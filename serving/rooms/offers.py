@@ -5,7 +5,7 @@ dealer: options given in the request, or depths for the dealers on record, whose
 from that belief. The same question, data and champion give the same plan.
 
 Errors: serving.errors.NotFound (a dealer without a running programme, by position), Wrong (depths that nobody
-was offered; limits that no plan keeps; a name twice), NotReady (the record was too thin to learn an effect from).
+was offered; limits that no plan keeps; a name twice), NotReady (too thin a record to learn an effect from).
 
 >>> Optimize.model_validate_json('{"budgets": [100], "depths": [0.01, 0.02], "margin_rate": 0.3}').budgets
 [100.0]
@@ -222,7 +222,12 @@ class _Asked:
     """Options of dealers in one shape, whoever worked them out."""
 
     def __init__(
-        self, dealer_ids: list[str], names: list[list[str]], options: Options, regions: list[str], groups: list[str]
+        self,
+        dealer_ids: list[str],
+        names: list[list[str]],
+        options: Options,
+        regions: list[str],
+        groups: list[str],
     ) -> None:
         self.dealer_ids, self.names, self.options = dealer_ids, names, options
         self.regions, self.groups = regions, groups
@@ -298,7 +303,7 @@ def _belief(scores: Scores) -> Effect:
         raise NotReady(
             "The record is too thin to say what a deeper rebate brings.",
             kind="no-effect",
-            next_step="Load rebate_programmes of ten dealers or more with at least three rates, then train again.",
+            next_step="Load rebate_programmes of ten dealers or more with three rates or more, then train.",
         )
     return belief
 
@@ -329,7 +334,9 @@ def _offered(frame: pd.DataFrame, belief: Effect, depths: list[float], terms: Te
     try:
         return offered(frame, belief, depths, terms)
     except OutsideSeen:
-        said = f"depths: top rates from {belief.depth_low_:.4g} to {belief.depth_high_:.4g} were offered so far."
+        said = (
+            f"depths: top rates from {belief.depth_low_:.4g} to {belief.depth_high_:.4g} were offered so far."
+        )
         step = "Ask inside that range; what lies outside has to be tried on some dealers first."
         raise wrong("depths", said, kind="depth-not-seen", next_step=step) from None
 
@@ -422,7 +429,11 @@ def _refused(error: ModelError) -> Wrong:
     """By the field that the message begins with; amounts of the caller are not said again."""
     if isinstance(error, Infeasible):
         found = _FIELD.match(str(error))
-        field = found[0] if found and found[0] in {"budgets[0]", "region_caps", "least_group_worth"} else "budgets"
+        field = (
+            found[0]
+            if found and found[0] in {"budgets[0]", "region_caps", "least_group_worth"}
+            else "budgets"
+        )
         said = f"{field}: no plan keeps all budgets, caps and floors together."
         step = "Raise a budget or a cap, lower a floor, or add options that cost less."
         return wrong(field, said, kind="infeasible", next_step=step)

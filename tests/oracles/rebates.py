@@ -25,3 +25,13 @@ def half_up(value):
     """The nearest whole number, a half upwards."""
     whole, rest = divmod(value, 1)
     return int(whole) + (rest >= Fraction(1, 2))
+
+
+def tiers_reached(purchases, thresholds):
+    """How many thresholds are not above the purchases, one by one."""
+    count = 0
+    for threshold in thresholds:
+        if purchases < threshold:
+            break
+        count += 1
+    return count

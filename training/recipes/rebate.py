@@ -119,7 +119,7 @@ def judged_at(
     belief = model.believe(asked, draws)
     came = statements.outcome(belief.progress, moment)
     simple = simple_totals(belief.progress)
-    told = pd.concat([_tiers(belief, came, simple), _accruals(belief, came, simple)], ignore_index=True)
+    told = pd.concat([tier_rows(belief, came, simple), accrual_rows(belief, came, simple)], ignore_index=True)
     return told.assign(cutoff=cutoff).reindex(columns=COLUMNS)
 
 
@@ -140,7 +140,7 @@ def simple_totals(progress: Progress) -> dict[str, Array]:
     }
 
 
-def _tiers(belief: Belief, came: pd.DataFrame, simple: dict[str, Array]) -> pd.DataFrame:
+def tier_rows(belief: Belief, came: pd.DataFrame, simple: dict[str, Array]) -> pd.DataFrame:
     """One row a dealer, programme and tier that was not reached at the cutoff."""
     held, told = belief.ladders, belief.told
     thresholds = held.thresholds / held.coins_per_unit[:, None]
@@ -160,7 +160,7 @@ def _tiers(belief: Belief, came: pd.DataFrame, simple: dict[str, Array]) -> pd.D
     return frame
 
 
-def _accruals(belief: Belief, came: pd.DataFrame, simple: dict[str, Array]) -> pd.DataFrame:
+def accrual_rows(belief: Belief, came: pd.DataFrame, simple: dict[str, Array]) -> pd.DataFrame:
     """One row a dealer and programme: how far what was foretold is from what was paid."""
     held = belief.ladders
     paid = actual_rebates(belief, came)

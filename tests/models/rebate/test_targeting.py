@@ -59,7 +59,7 @@ def test_noise_is_never_sold_as_targeting():
 
 
 def test_logged_choices_are_weighed_by_their_chance():
-    asked, did = trial(alike, n=6000, logged=True)
+    asked, _ = trial(alike, n=6000, logged=True)
     told = worth_targeting(asked, folds=2).values.set_index("policy")["value"]
     assert told["large"] - told["none"] == pytest.approx(0.6, abs=0.15)
     naive = asked.outcome[asked.arm == 2].mean() - asked.outcome[asked.arm == 0].mean()
@@ -70,9 +70,7 @@ def test_an_arm_that_some_dealers_never_got_is_refused():
     asked, _ = trial(alike)
     arm = np.where(asked.X["size"] > 0, 2, asked.arm % 2)
     with pytest.raises(NoOverlap, match="no chance"):
-        worth_targeting(
-            Trial(X=asked.X, arm=arm, outcome=asked.outcome, arms=ARMS), folds=2
-        )
+        worth_targeting(Trial(X=asked.X, arm=arm, outcome=asked.outcome, arms=ARMS), folds=2)
 
 
 @pytest.mark.parametrize(

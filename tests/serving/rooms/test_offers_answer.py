@@ -55,7 +55,10 @@ def test_options_in_the_request_are_chosen_within_the_budget(scores):
 def test_a_cap_of_a_region_and_a_second_budget_are_kept(scores):
     said = ask(scores, budgets=[4], dealers=SMALL, region_caps={"south": 1})
     assert [c.option_id for c in said.choices] == ["high", "low", "none"]
-    two = [dealer("A", ("none", 0, [0, 0]), ("x", 3, [1, 5])), dealer("B", ("none", 0, [0, 0]), ("x", 2, [1, 1]))]
+    two = [
+        dealer("A", ("none", 0, [0, 0]), ("x", 3, [1, 5])),
+        dealer("B", ("none", 0, [0, 0]), ("x", 2, [1, 1])),
+    ]
     assert [c.option_id for c in ask(scores, budgets=[2, 4], dealers=two).choices] == ["none", "x"]
 
 
