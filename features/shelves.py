@@ -63,7 +63,7 @@ class Shelves:
         begun = np.zeros(sold.shape, dtype=bool)
         begun[row, step] = True
         sold[np.cumsum(begun, axis=1) == 0] = np.nan
-        held = _held(tables, index, freq, first, width)
+        short, on_hand, in_transit = _held(tables, index, freq, first, width)
         notes = ["no_sell_out"] if name == "sell_in" else []
         return cls(
             keys=index.to_frame(index=False),
@@ -71,7 +71,9 @@ class Shelves:
             first=first,
             sold=sold,
             notes=tuple([*notes, *([] if _has(tables, "stock") else ["no_stock"])]),
-            **held,
+            short=short,
+            on_hand=on_hand,
+            in_transit=in_transit,
         )
 
     @property
@@ -91,7 +93,7 @@ class Shelves:
 
 def _held(
     tables: Tables, index: pd.MultiIndex, freq: Frequency, first: pd.Timestamp, width: int
-) -> dict[str, NDArray[np.generic]]:
+) -> tuple[NDArray[np.bool_], Array, Array]:
     """short [n, t], on_hand [n], in_transit [n]."""
     short = np.zeros((len(index), width), dtype=bool)
     on_hand, in_transit = np.full(len(index), np.nan), np.full(len(index), np.nan)
@@ -103,9 +105,11 @@ def _held(
         short[row[inside], step[inside]] = flag[inside]
         late = inside & (step == width - 1)  # a count of long ago says nothing of today
         on_hand[row[late]] = stock["qty_on_hand"].to_numpy(float)[late]
-        moving = stock["qty_in_transit"].fillna(0.0).to_numpy(float) if "qty_in_transit" in stock else 0 * step
+        moving = (
+            stock["qty_in_transit"].fillna(0.0).to_numpy(float) if "qty_in_transit" in stock else 0 * step
+        )
         in_transit[row[late]] = moving[late]
-    return {"short": short, "on_hand": on_hand, "in_transit": in_transit}
+    return short, on_hand, in_transit
 
 
 def _place(
@@ -113,7 +117,7 @@ def _place(
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     row = index.get_indexer(pd.MultiIndex.from_frame(rows[KEYS].astype(str)))
     step = freq.position(freq.floor(rows["period_start"]), first).to_numpy(dtype=np.int64)
-    return np.asarray(row, dtype=np.intp), step
+    return np.asarray(row, dtype=np.intp), np.asarray(step, dtype=np.int64)
 
 
 def _has(tables: Tables, name: str) -> bool:

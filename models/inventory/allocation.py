@@ -1,4 +1,4 @@
-"""Allocation: scarce stock of one product over dealers, so that most of it is sold on, and nobody gets nothing.
+"""Allocation: scarce stock of one product over dealers, so that most is sold on and nobody gets nothing.
 
 Each dealer first gets a floor: a fraction of its fair share, the share of its expected shortage in that of
 all. What is left goes pack by pack where the next pack is most likely to be sold:

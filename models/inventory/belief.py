@@ -5,7 +5,9 @@ dealer's own sales (models.inventory.history). Both are sums over the same days.
 rank by rank, with the one weight that made decisions cheapest at past cutoffs; then conformal shifts, one
 a level and segment, move its quantiles to where past sums fell:
 
-    Q'(p) = Q(p) + shift[segment, p] x spread,    spread = mean absolute deviation of the draws + 5 % of their mean
+    Q'(p) = Q(p) + shift[segment, p] x spread
+
+with the spread of a line's draws: their mean absolute deviation and 5 % of their mean.
 
 A past cutoff counts half as much for every `HALF_LIFE` cutoffs that lie between, so that the shifts follow
 the channel (online: fit again when the next outcome is known). A segment's shifts are drawn to those of
@@ -156,10 +158,11 @@ def _shifts(past: Sequence[Past], ascending: Sequence[Array]) -> dict[str, Array
         error = (p.y[seen, None] - _quantiles(q[seen])) / _spread(q[seen])[:, None]
         parts.append(np.clip(error, -_MOST_ERROR, _MOST_ERROR))
         weights.append(np.full(seen.sum(), 0.5 ** (back / HALF_LIFE)))
-        names.append(p.segment[seen])
-    told, weight, name = np.concatenate(parts), np.concatenate(weights), np.concatenate(names)
+        names.append(np.asarray(p.segment)[seen])
+    told, weight = np.concatenate(parts), np.concatenate(weights)
+    name = np.concatenate(names).astype(str)
     pooled = _drawn(told, weight, np.zeros(len(LEVELS)), _PULL_ALL)
-    own = {str(s): _drawn(told[name == s], weight[name == s], pooled) for s in np.unique(name.astype(str))}
+    own = {str(s): _drawn(told[name == s], weight[name == s], pooled) for s in np.unique(name)}
     return {"": pooled} | own
 
 
@@ -205,6 +208,4 @@ def _quantiles(ascending: Array) -> Array:
 
 def _spread(draws: Array) -> Array:
     middle = np.median(draws, axis=1, keepdims=True)
-    return np.asarray(
-        np.abs(draws - middle).mean(axis=1) + _MEAN_SHARE * draws.mean(axis=1) + _LEAST_SPREAD
-    )
+    return np.asarray(np.abs(draws - middle).mean(axis=1) + _MEAN_SHARE * draws.mean(axis=1) + _LEAST_SPREAD)

@@ -14,7 +14,8 @@ Source: moving-block bootstrap (Kuensch 1989); with zeros kept it is Willemain e
 Limits: knows no price and no promotion ahead; nothing outside what was seen, but scaled.
 
 >>> sold = np.tile([8.0, 12.0], (1, 12))
->>> units = stretches(sold, np.arange(24) % 12, np.zeros(1), horizon=2, count=50, rng=np.random.default_rng(0))
+>>> rng = np.random.default_rng(0)
+>>> units = stretches(sold, np.arange(24) % 12, np.zeros(1), horizon=2, count=50, rng=rng)
 >>> units.shape, bool(abs(units.mean() - 10) < 1)
 ((1, 2, 50), True)
 """
@@ -39,7 +40,7 @@ def stretches(
     sold: Array, months: Ints, product: NDArray[Any], *, horizon: int, count: int, rng: np.random.Generator
 ) -> Array:
     """Draws [n, h, s] of the periods after the last; `product` [n] codes whose season is shared."""
-    n, t = sold.shape
+    n = len(sold)
     index = season(sold, months, product)  # [n, 12]
     plain = sold / index[:, months]
     per_month = _per_year(months) / 12

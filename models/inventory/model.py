@@ -19,7 +19,7 @@ Errors: features.errors.TooFewRows (nothing was ever sold), models.errors.NotFit
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,16 @@ Array = NDArray[np.float64]
 KEYS = ["dealer_id", "sku_id"]
 MOST_PERIODS = {"M": 7, "W": 26}  # looked ahead; later periods go on at the last one's daily rate
 _TOLD = [
-    *("line_id", "dealer_id", "sku_id", "territory_id", "tier", "period_start", "qty_on_hand", "qty_in_transit"),
+    *(
+        "line_id",
+        "dealer_id",
+        "sku_id",
+        "territory_id",
+        "tier",
+        "period_start",
+        "qty_on_hand",
+        "qty_in_transit",
+    ),
     *("suggested_units", "suggested_cases", "order_up_to_units", "reorder_units", "lead_time_days"),
     *("review_days", "moq_units", "pack_units", "score", "probability", "probability_after", "days_of_stock"),
     *("turns", "expected_cost_amount", "currency", "tier_units", "reasons", "note"),
@@ -125,21 +134,28 @@ class InventoryModel:
         if book.attainment is not None and len(book.attainment):
             extra, codes = tier_units(planned, book.attainment, book.sources.start)
         planned["tier_units"] = extra
-        planned["reasons"] = [
-            reasons(row["code"], row, codes.get(str(row["dealer_id"]), ""))
-            for row in planned.to_dict("records")
-        ]
+        rows = [{str(k): v for k, v in row.items()} for row in planned.to_dict("records")]
+        said = [reasons(row["code"], row, codes.get(str(row["dealer_id"]), "")) for row in rows]
+        planned["reasons"] = pd.Series(said, index=planned.index, dtype=object)
         planned["suggested_cases"] = planned["suggested_units"] / planned["units_per_case"]
         planned["period_start"] = book.sources.start
         planned["score"] = 100 * (1 - planned["probability"])
         return planned[_TOLD]
+
+    def cap_units(self, book: Book) -> Array:
+        """The most each line can sell within its shelf life, [n]; infinite for goods that keep."""
+        lines = book.lines.drop(columns=["order_up_to_units", "reorder_units"])
+        return self._planned(lines, book.demand)["cap_units"].to_numpy(float)
 
     def changed(self, book: Book, rows: NDArray[np.intp], changes: pd.DataFrame) -> Book:
         """The book of some lines with other terms or stock; `changes` is NaN where nothing changes."""
         lines = book.lines.iloc[rows].reset_index(drop=True)
         for name in changes.columns:
             lines[name] = changes[name].fillna(lines[name]).to_numpy(float)
-        lines["note"] = [_without(n) if np.isfinite(q) else n for n, q in zip(lines["note"], lines["qty_on_hand"])]
+        lines["note"] = [
+            _without(n) if np.isfinite(q) else n
+            for n, q in zip(lines["note"], lines["qty_on_hand"], strict=True)
+        ]
         checked(lines)
         sources = book.sources.take(rows)
         demand = sources.demand(lines, self.belief_)
@@ -162,7 +178,9 @@ def _stocked(lines: pd.DataFrame, shelves: Shelves) -> pd.DataFrame:
     index = pd.MultiIndex.from_frame(shelves.keys)
     place = index.get_indexer(pd.MultiIndex.from_frame(lines[KEYS]))
     held = {"qty_on_hand": shelves.on_hand, "qty_in_transit": shelves.in_transit}
-    return lines.assign(**{name: np.where(place >= 0, values[place], np.nan) for name, values in held.items()})
+    return lines.assign(
+        **{name: np.where(place >= 0, values[place], np.nan) for name, values in held.items()}
+    )
 
 
 def _notes(lines: pd.DataFrame, shelves: Shelves, sources: Sources, belief: Belief) -> list[str]:

@@ -16,7 +16,8 @@ Errors: none; `Terms` that make no sense are refused where they enter (models.in
 >>> costs = Costs(short=np.full(3, 9.0), over=np.full(3, 1.0), order=np.zeros(3))
 >>> need = Need(position=np.array([95.0, 40.0, 40.0]), reorder=np.full(3, 89.0), up_to=np.full(3, 89.0),
 ...             cap=np.array([999.0, 999.0, 60.0]))
->>> units, codes = order(need, Lots(pack=np.full(3, 12.0), moq=np.full(3, 24.0)), draws, costs, np.full(3, 30.0))
+>>> lots = Lots(pack=np.full(3, 12.0), moq=np.full(3, 24.0))
+>>> units, codes = order(need, lots, draws, costs, np.full(3, 30.0))
 >>> units.tolist(), codes
 ([0.0, 48.0, 0.0], ['ENOUGH', 'REORDER', 'MOQ_ABOVE_SHELF_LIFE'])
 """
@@ -93,4 +94,3 @@ def down(units: Array, pack: Array) -> Array:
 def _nearest(wished: Array, pack: Array, cost: Cost) -> Array:
     low, high = down(wished, pack), up(wished, pack)
     return np.asarray(np.where(cost(high) <= cost(low), high, low))
-

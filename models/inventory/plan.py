@@ -15,15 +15,16 @@ Out:  a frame, one row a line, in their order: levels, order, probabilities, day
 Errors: none.
 
 >>> draws = np.tile(np.linspace(50, 150, 101), (1, 1))
->>> lines = pd.DataFrame({"qty_on_hand": [60.0], "qty_in_transit": [0.0], "pack_units": [10.0], "moq_units": [0.0],
-...     "review_days": [30.0], "order_cost_amount": [0.0], "holding_rate": [0.25], "net_price": [10.0],
-...     "unit_cost_amount": [7.0], "shelf_life_days": [np.nan]})
+>>> lines = pd.DataFrame({"qty_on_hand": [60.0], "qty_in_transit": [0.0], "pack_units": [10.0],
+...     "moq_units": [0.0], "review_days": [30.0], "order_cost_amount": [0.0], "holding_rate": [0.25],
+...     "net_price": [10.0], "unit_cost_amount": [7.0], "shelf_life_days": [np.nan]})
 >>> demand = Demand(wanted=draws, lead=draws / 4, days=np.array([40.0]))
->>> plan(lines, demand, Shelf(max_days=75))[["suggested_units", "reorder_units", "probability"]].round(2).values.tolist()
+>>> told = plan(lines, demand, Shelf(max_days=75)).round(2)
+>>> told[["suggested_units", "reorder_units", "probability"]].values.tolist()
 [[90.0, 146.0, 0.89]]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,7 +94,13 @@ def plan(
     spent = holding_cost(draws, np.nan_to_num(after), costs) + np.where(units > 0, costs.order, 0.0)
     has_price = lines["net_price"].notna().to_numpy()
     told["expected_cost_amount"] = np.where(np.isfinite(after) & has_price, spent, np.nan)
-    return told.assign(**_room(after, daily, cap, shelf, lots, draws, costs, rate), cap_units=cap, lot_units=lot)
+    room = _room(
+        after,
+        np.minimum(cap, shelf.max_days * daily),
+        lots,
+        lambda level: lasting_cost(draws, level, costs, rate),
+    )
+    return told.assign(**room, cap_units=cap)
 
 
 def _lots(
@@ -132,19 +139,9 @@ def _days(position: Array, daily: Array) -> Array:
     return np.asarray(np.where(daily > _LEAST, position / np.maximum(daily, _LEAST), np.nan))
 
 
-def _room(
-    after: Array,
-    daily: Array,
-    cap: Array,
-    shelf: Shelf,
-    lots: Lots,
-    draws: Array,
-    costs: Costs,
-    rate: Array,
-) -> dict[str, Array]:
+def _room(after: Array, most: Array, lots: Lots, cost: Callable[[Array], Array]) -> dict[str, Array]:
     """Units that could be held on top without stuffing, and what one of them would cost to hold."""
-    most = np.minimum(cap, shelf.max_days * daily)
     room = np.maximum(down(np.nan_to_num(most - after), lots.pack), 0.0)
     held = np.nan_to_num(after)
-    more = lasting_cost(draws, held + room, costs, rate) - lasting_cost(draws, held, costs, rate)
+    more = cost(held + room) - cost(held)
     return {"room_units": room, "hold_cost": more / np.maximum(room, _LEAST) * (room > 0)}

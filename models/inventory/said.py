@@ -13,7 +13,9 @@ _ORDER = {
     "ENOUGH": "The position is above the reorder level of {reorder_units:,.0f} units.",
     "REORDER": "Brings the position up to {order_up_to_units:,.0f} units.",
     "MOQ": "Raised to the least quantity that is delivered ({moq_units:,.0f} units).",
-    "MOQ_NOT_WORTH": "The least quantity ({moq_units:,.0f} units) costs more to hold than running out may cost.",
+    "MOQ_NOT_WORTH": (
+        "The least quantity ({moq_units:,.0f} units) costs more to hold than running out may cost."
+    ),
     "MOQ_ABOVE_SHELF_LIFE": (
         "The least quantity ({moq_units:,.0f} units) is more than can be sold within the shelf life."
     ),

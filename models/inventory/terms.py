@@ -103,9 +103,7 @@ def _supply(keys: pd.DataFrame, tables: Tables, defaults: Defaults) -> pd.DataFr
     return out.assign(note=np.where(on_record, "", "no_supply_terms"))
 
 
-def _of(
-    name: str, tables: Tables, keys: pd.DataFrame, key: str, columns: tuple[str, ...]
-) -> pd.DataFrame:
+def _of(name: str, tables: Tables, keys: pd.DataFrame, key: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """Columns of a table of attributes, one row a line; NaN where it says nothing."""
     table = tables.get(name)
     if table is None or table.empty:

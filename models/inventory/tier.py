@@ -12,7 +12,8 @@ not reach the tier, or holding the extra units costs more than the tier gains, t
 Codes: TIER_REACHED_ANYWAY, TIER_WOULD_STUFF, TIER_NOT_WORTH, TIER_EXTRA.
 
 >>> lines = pd.DataFrame({"dealer_id": ["D1", "D1"], "net_price": 10.0, "currency": "CNY", "pack_units": 6.0,
-...     "suggested_units": [12.0, 0.0], "days_of_stock": [20.0, 40.0], "room_units": [30.0, 6.0], "hold_cost": 0.1})
+...     "suggested_units": [12.0, 0.0], "days_of_stock": [20.0, 40.0], "room_units": [30.0, 6.0],
+...     "hold_cost": 0.1})
 >>> near = pd.DataFrame({"dealer_id": ["D1"], "currency": "CNY", "ends_at": pd.Timestamp("2025-03-31"),
 ...     "starts_at": pd.Timestamp("2025-01-01"), "amount_to_date": 800.0, "expected_amount": 700.0,
 ...     "next_threshold_amount": 1100.0, "next_rebate_gain_amount": 33.0})
@@ -63,7 +64,9 @@ def _extra(own: pd.DataFrame, tier: dict[str, Any]) -> tuple[Array, str]:
     if float(price @ units) < missing - _TINY:
         return none, "TIER_WOULD_STUFF"
     cost = float(own["hold_cost"].to_numpy(float) @ units)
-    return (none, "TIER_NOT_WORTH") if cost >= float(tier["next_rebate_gain_amount"]) else (units, "TIER_EXTRA")
+    return (
+        (none, "TIER_NOT_WORTH") if cost >= float(tier["next_rebate_gain_amount"]) else (units, "TIER_EXTRA")
+    )
 
 
 def _filled(own: pd.DataFrame, price: Array, pack: Array, missing: float) -> Array:

@@ -83,7 +83,8 @@ def _row(own: pd.DataFrame, lead: Array, move: Move, position: Array) -> dict[st
     giver, taker = own.iloc[move.giver], own.iloc[move.taker]
     before = float((lead > position[move.taker]).mean())
     after = float((lead > position[move.taker] + move.units).mean())
-    text = f"Runs out before an order could arrive with a chance of {before:.0%}; the giver holds more than its level."
+    chance = f"Runs out before an order could arrive with a chance of {before:.0%}"
+    text = f"{chance}; the giver holds more than its level."
     return {
         "transfer_id": f"{giver['sku_id']}/{giver['dealer_id']}/{taker['dealer_id']}",
         "sku_id": giver["sku_id"],

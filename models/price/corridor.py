@@ -39,7 +39,7 @@ def within(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
     """Prices of all lines, jointly."""
     free = grid[np.arange(len(grid)), worth.argmax(axis=1)]
     if excess(free, territory, width).max(initial=0.0) <= 0.0:
-        return free
+        return np.asarray(free)
     return _solved(grid, worth, territory, width)
 
 
@@ -60,7 +60,7 @@ def ends(price: Array, territory: Ints, count: int) -> tuple[Array, Array]:
 
 
 def _solved(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
-    """Variables: weights of grid points [n k], lowest and highest of each territory [m], [m], excess [pairs]."""
+    """Variables: weights of grid points [n k], lowest, highest of each territory [m], excess [pairs]."""
     n, k = grid.shape
     m = len(width)
     curve = np.vstack([concave(x, y[None]) for x, y in zip(grid, worth, strict=True)])
@@ -80,8 +80,10 @@ def _solved(grid: Array, worth: Array, territory: Ints, width: Array) -> Array:
     shape = (2 * n + len(a), len(cost))
     limits = np.concatenate([np.zeros(2 * n), width[a, b]])
     whole = _sparse([(line, column, np.ones(n * k))], (n, len(cost)))
-    bounds = [(0, None)] * (n * k) + [(None, None)] * (2 * m) + [(0, None)] * len(a)
-    found = linprog(cost, _sparse(entries, shape), limits, whole, np.ones(n), bounds, method="highs")
+    bounds: list[tuple[float | None, None]] = [(0, None)] * (n * k)
+    bounds += [(None, None)] * (2 * m) + [(0, None)] * len(a)
+    asked = cost, _sparse(entries, shape), limits, whole, np.ones(n), bounds
+    found = linprog(*asked, method="highs")  # type: ignore[call-overload]  # sparse matrices are taken
     if found.x is None:
         raise Unsolved(str(found.message))
     return np.asarray((found.x[: n * k].reshape(n, k) * grid).sum(axis=1))
@@ -93,6 +95,8 @@ def _penalty(grid: Array, curve: Array) -> float:
     return _EXCESS_COST * max(steepest, 1e-6) * len(grid)
 
 
-def _sparse(entries: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]], shape: tuple[int, int]) -> coo_array:
+def _sparse(
+    entries: list[tuple[NDArray[np.intp], NDArray[np.intp], Array]], shape: tuple[int, int]
+) -> coo_array:
     row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
     return coo_array((value, (row, column)), shape=shape)

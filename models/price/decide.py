@@ -3,7 +3,8 @@
 In:   lines, one a dealer and product: line_id, sku_id, territory_id, currency, net_price (now), list_price,
       unit_cost, slope and slope_sd (elasticity), units_mean and units_sd (at the price of now, over the
       horizon of the demand draws), cross_amount (margin on the dealer's other products that one log unit
-      of this price brings), seen_low, seen_high (net prices seen); `Rules`; the table freights.
+      of this price brings), seen_low, seen_high (net prices seen), and, where somebody
+      set them, least_price and most_price; `Rules`; the table freights.
 Out:  `Decided`: lines with suggested_price, floor_price, ceiling_price, margin_change_amount (expected, over
       the horizon) with _low and _high, probability (that the margin rises), units_change_rate, binds, note;
       corridors, one row a product and pair of territories whose corridor binds or is broken.
@@ -69,24 +70,30 @@ def decide(
     lines = lines.reset_index(drop=True)
     asked = lines["unit_cost"].notna().to_numpy() & (np.ones(len(lines), bool) if free is None else free)
     low, high, held = bounds(lines, rules)
+    coins = (
+        lines["currency"].map({name: _coin(str(name)) for name in lines["currency"].unique()}).to_numpy(float)
+    )
+    low, high = _in_coins(low, high, coins)
     grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _KNOTS)
     now = lines["net_price"].to_numpy(float)
     grid = np.where(asked[:, None], grid, now[:, None])
     worth = _worth(lines, grid, asked, rules)
     best, price, parts = grid[np.arange(len(grid)), worth.argmax(axis=1)], now.copy(), []
-    for (sku, currency), rows in lines.groupby(["sku_id", "currency"], sort=True).indices.items():
+    for key, rows in lines.groupby(["sku_id", "currency"], sort=True).indices.items():
+        sku, currency = map(str, key)  # type: ignore[call-overload]
         names, territory = np.unique(lines["territory_id"].to_numpy(str)[rows], return_inverse=True)
-        width = widths(freights, names, float(np.median(now[rows])) * rules.spread_rate, str(currency))
-        coin = _coin(str(currency))
-        chosen = within(grid[rows], worth[rows], territory, width - coin)
-        price[rows] = np.where(asked[rows], _rounded(chosen, low[rows], high[rows], coin), now[rows])
-        parts.append(_corridors(str(sku), names, territory, width, now[rows], price[rows]))
+        width = widths(freights, names, float(np.median(now[rows])) * rules.spread_rate, currency)
+        coin = coins[rows]
+        chosen = within(grid[rows], worth[rows], territory, width - coin[0])  # a coin may be lost in rounding
+        chosen = np.round(np.clip(np.round(chosen / coin) * coin, low[rows], high[rows]), 6)
+        price[rows] = np.where(asked[rows], chosen, now[rows])
+        parts.append(_corridors(sku, names, territory, width, now[rows], price[rows]))
     told = _told(lines, price, best, (low, high), asked)
     told["held"] = held
     return Decided(told, pd.concat(parts, ignore_index=True) if parts else _corridors_none())
 
 
-def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, Array]:
+def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Lowest and highest price of each line, and whether the margin floor is out of a step's reach, [n]."""
     now = lines["net_price"].to_numpy(float)
     floor = np.nan_to_num(lines["unit_cost"].to_numpy(float) / (1 - rules.margin_floor_rate))
@@ -95,7 +102,10 @@ def bounds(lines: pd.DataFrame, rules: Rules) -> tuple[Array, Array, Array]:
     reach = now * (1 + rules.step_rate)
     ceiling = np.where(floor > now, reach, np.minimum(reach, ceiling))  # below the floor, the floor leads
     low = np.maximum(np.maximum(now * (1 - rules.step_rate), seen_low), floor)
-    held = floor > ceiling
+    if "least_price" in lines:
+        low = np.fmax(low, lines["least_price"].to_numpy(float))
+        ceiling = np.fmin(ceiling, lines["most_price"].to_numpy(float))
+    held = low > ceiling + 1e-9
     return np.minimum(low, ceiling), ceiling, held
 
 
@@ -123,7 +133,8 @@ def gains(lines: pd.DataFrame, price: Array) -> Array:
     away = np.log(price / now)[:, None]
     a_unit = (price - cost)[:, None] * np.exp(_slopes(lines) * away) - (now - cost)[:, None]
     total = a_unit[:, :, None] * _demands(lines)[:, None, :]
-    return (total + lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]).reshape(len(lines), -1)
+    pushed = lines["cross_amount"].to_numpy(float)[:, None, None] * away[:, :, None]
+    return np.asarray((total + pushed).reshape(len(lines), -1))
 
 
 def _slopes(lines: pd.DataFrame) -> Array:
@@ -152,12 +163,11 @@ def _worth(lines: pd.DataFrame, grid: Array, asked: NDArray[np.bool_], rules: Ru
     return np.asarray(np.where((sure | ~asked)[:, None], expected, -away * scale))
 
 
-def _rounded(price: Array, low: Array, high: Array, coin: float) -> Array:
-    """To the nearest coin that lies inside the bounds, where there is one."""
-    inside_low, inside_high = np.ceil(low / coin - 1e-9) * coin, np.floor(high / coin + 1e-9) * coin
-    fits = inside_low <= inside_high
-    near = np.clip(np.round(price / coin) * coin, inside_low, np.maximum(inside_high, inside_low))
-    return np.asarray(np.where(fits, np.round(near, 6), price))
+def _in_coins(low: Array, high: Array, coin: Array) -> tuple[Array, Array]:
+    """Bounds as the outermost whole coins inside them, where there is one."""
+    inside = np.ceil(low / coin - 1e-9) * coin, np.floor(high / coin + 1e-9) * coin
+    fits = inside[0] <= inside[1]
+    return np.where(fits, inside[0], low), np.where(fits, inside[1], high)
 
 
 def _coin(currency: str) -> float:
@@ -173,14 +183,13 @@ def _told(
     change, chance = gains(lines, price), gains(lines, tried)
     units = np.exp(_slopes(lines) * np.log(price / now)[:, None]).mean(axis=1) - 1
     known = np.where(asked, 1.0, np.nan)
-    told = lines.assign(
+    return lines.assign(
         suggested_price=price, floor_price=ends_[0], ceiling_price=ends_[1], best_price=best,
         units_change_rate=units, margin_change_amount=change.mean(axis=1) * known,
         margin_change_low=np.quantile(change, 0.05, axis=1) * known,
         margin_change_high=np.quantile(change, 0.95, axis=1) * known,
         probability=np.where(asked, (chance > 0).mean(axis=1), np.nan), moved=moved,
     )  # fmt: skip
-    return told
 
 
 def _corridors(
@@ -204,4 +213,6 @@ def _corridors(
 
 
 def _corridors_none() -> pd.DataFrame:
-    return _corridors("", np.array([], dtype=str), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros(0), np.zeros(0))
+    return _corridors(
+        "", np.array([], dtype=str), np.zeros(0, np.int64), np.zeros((0, 0)), np.zeros(0), np.zeros(0)
+    )

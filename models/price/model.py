@@ -1,7 +1,7 @@
 """PriceModel: how demand answers prices, and which price each dealer should pay for each product.
 
 In:   canonical tables with their history and a moment; `others["draws"]` (features.draws): demand over the
-      coming periods, what margins are reckoned with. Without it, the recent past is drawn from ("no_forecast").
+      coming periods, what margins are reckoned with. Without it, the recent past speaks ("no_forecast").
 Out:  "prices", one row a dealer and product that sold within a year and has a price:
         line_id, dealer_id, sku_id, territory_id, currency, net_price, suggested_price, floor_price,
         ceiling_price, elasticity, elasticity_low, elasticity_high (90 %), units_change_rate,
@@ -82,7 +82,7 @@ class PriceModel:
         told = _with_units(told, market, draws)
         told["unit_cost"] = _costs(told, seen.get("product_costs", pd.DataFrame()))
         asked = told.rename(columns={"line_id": "unique_id", "sku_id": "group"})
-        slopes, seen_logs = self.response_.slopes(asked), self.response_.seen(asked)
+        slopes, seen_logs = self.response_.slopes(asked), self.response_.seen(asked, wide=True)
         told = told.assign(
             elasticity=slopes["slope"], elasticity_sd=slopes["slope_sd"],
             elasticity_low=slopes["low"], elasticity_high=slopes["high"], whose=slopes["whose"],
@@ -90,7 +90,8 @@ class PriceModel:
         )  # fmt: skip
         told["cross_amount"] = self._cross(told, asked, market)
         active = np.nansum(market.panel.y[:, -market.panel.freq.season * _ACTIVE_YEARS :], axis=1) > 0
-        return told[active & told["net_price"].gt(0).to_numpy()].reset_index(drop=True)
+        kept: pd.DataFrame = told[active & told["net_price"].gt(0).to_numpy()].reset_index(drop=True)
+        return kept
 
     def decided(
         self,
@@ -102,7 +103,10 @@ class PriceModel:
     ) -> dict[str, pd.DataFrame]:
         """Frames of lines under rules; lines that are not `free` keep their price."""
         made = decide(
-            lines.rename(columns={"elasticity": "slope", "elasticity_sd": "slope_sd"}), freights, rules, free=free
+            lines.rename(columns={"elasticity": "slope", "elasticity_sd": "slope_sd"}),
+            freights,
+            rules,
+            free=free,
         )
         return {"prices": self._frame(made, freights, rules), "corridors": made.corridors}
 
@@ -116,12 +120,14 @@ class PriceModel:
         return frame[[*_COLUMNS, *kept]]
 
     def _cross(self, lines: pd.DataFrame, asked: pd.DataFrame, market: Market) -> Array:
-        """Margin on the rest of the shelf that one log unit of a line's price brings, over the horizon, [n]."""
+        """Margin on the rest of the shelf that one log unit of a price brings, over the horizon, [n]."""
         pooled = self.response_.pooled_
         if pooled is None:
             raise NotFitted(self)
         elasticity = pooled.coefficients(asked)[:, 1]
-        margin = (lines["net_price"] - lines["unit_cost"]).to_numpy(float) * lines["units_mean"].to_numpy(float)
+        margin = (lines["net_price"] - lines["unit_cost"]).to_numpy(float) * lines["units_mean"].to_numpy(
+            float
+        )
         pushed = np.nan_to_num(margin * elasticity)
         shelf, share = shelves(market.panel), market.shares
         rest = np.maximum(np.bincount(shelf, share)[shelf] - share, 1e-9)
@@ -140,7 +146,9 @@ def _with_units(lines: pd.DataFrame, market: Market, draws: pd.DataFrame | None)
         return told
     drawn = Draws.of(draws)
     total = drawn.units.sum(axis=1, dtype=np.float64)  # [m, s]
-    place = pd.Index(drawn.keys["dealer_id"] + "/" + drawn.keys["sku_id"]).get_indexer(pd.Index(told["line_id"]))
+    place = pd.Index(drawn.keys["dealer_id"] + "/" + drawn.keys["sku_id"]).get_indexer(
+        pd.Index(told["line_id"])
+    )
     found = place >= 0
     told["units_mean"] = np.where(found, total.mean(axis=1)[place], told["units_mean"])
     told["units_sd"] = np.where(found, total.std(axis=1)[place], told["units_sd"])
@@ -151,7 +159,9 @@ def _costs(lines: pd.DataFrame, costs: pd.DataFrame) -> Array:
     """Unit cost of each line in the currency of its price, NaN where there is none, [n]."""
     if costs.empty:
         return np.full(len(lines), np.nan)
-    keyed = costs.assign(sku_id=costs["sku_id"].astype(str)).set_index(["sku_id", "currency"])["unit_cost_amount"]
+    keyed = costs.assign(sku_id=costs["sku_id"].astype(str)).set_index(["sku_id", "currency"])[
+        "unit_cost_amount"
+    ]
     keyed = keyed[~keyed.index.duplicated(keep="last")]
     return np.asarray(keyed.reindex(pd.MultiIndex.from_frame(lines[["sku_id", "currency"]])), dtype=float)
 
@@ -161,7 +171,9 @@ def _notes(frame: pd.DataFrame, freights: pd.DataFrame, corridors: pd.DataFrame)
     skus: set[Any] = set(broken["sku_id"])
     parts = {
         "no_unit_cost": frame["unit_cost"].isna(),
-        "no_forecast": ~frame["is_forecast"].astype(bool) if "is_forecast" in frame else frame["moved"] & False,
+        "no_forecast": ~frame["is_forecast"].astype(bool)
+        if "is_forecast" in frame
+        else frame["moved"] & False,
         "no_freights": pd.Series(freights.empty, index=frame.index),
         "floor_out_of_reach": frame["held"].astype(bool),
         "corridor_broken": frame["sku_id"].isin(skus),

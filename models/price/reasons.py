@@ -17,7 +17,7 @@ _NEAR = 2e-3  # of a price
 _MOVES = {
     "RAISE": "Demand answers a higher price less than the margin of a unit gains.",
     "LOWER": "A lower price brings more units than it costs in margin.",
-    "CORRIDOR_MOVE": "Moved so that territories do not lie too far apart; alone it would stay or go the other way.",
+    "CORRIDOR_MOVE": "Moved so that territories do not lie too far apart; alone it would not.",
     "FLOOR_MOVE": "Below its margin floor: raised towards it.",
     "BEST_NOW": "No allowed price is expected to earn more.",
     "NOT_SURE": "A better margin is not likely enough to move for.",

@@ -7,6 +7,8 @@ Out:  `Market.rows`, one a series and period for models.response (unique_id, gro
         cross_price   log price of the dealer's other products of the category against their own means,
                       weighted by units: what a rival on the same shelf costs
         promo_<kind>  planned promotions but discounts, which are in the price
+        before_promo, shelf_promo   the strongest promotion one period earlier, which emptied the demand of
+                      this one, and that of the rest of the shelf
         year_*        the calendar: two waves of the year, Spring Festival, holidays, years gone by
       `Market.lines`, one a series: what it pays now.
 
@@ -61,7 +63,13 @@ class Market:
         panel = _panel(tables)
         price = _prices(panel, tables)
         shares = _shares(panel)
-        frame = _frame(panel, price, _cross(panel, price, shares), _stocked_out(panel, tables))
+        frame = _frame(
+            panel,
+            price,
+            _cross(panel, price, shares),
+            _promotions(panel, shares),
+            _stocked_out(panel, tables),
+        )
         return cls(panel, frame, _lines(panel, price), shares, _currency(tables))
 
     @property
@@ -69,7 +77,8 @@ class Market:
         """What moves demand, the own price first."""
         promos = [str(name) for name in self.rows.columns if str(name).startswith("promo_")]
         signed = [Driver("log_price", -1), Driver("cross_price", 1), *(Driver(name, 1) for name in promos)]
-        return (*signed, *(Driver(name) for name in CALENDAR))
+        taken = [Driver(name, -1) for name in ("before_promo", "shelf_promo") if name in self.rows]
+        return (*signed, *taken, *(Driver(name) for name in CALENDAR))
 
 
 def _panel(tables: Tables) -> Panel:
@@ -138,20 +147,38 @@ def _cross(panel: Panel, price: Array, shares: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.log(price)
     known = np.isfinite(log)
-    mean = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / np.maximum(
-        known.sum(axis=1, keepdims=True), 1
-    )
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    mean = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / count
+    return _of_the_rest(np.where(known, log - mean, np.nan), panel, shares)
+
+
+def _of_the_rest(values: Array, panel: Panel, shares: Array) -> Array:
+    """Mean over the other series of the shelf, weighted by their shares, [n, t]; zero where none is."""
+    known = np.isfinite(values)
     weight = np.where(known, (shares + 1e-3)[:, None], 0.0)
-    away = weight * np.where(known, log - mean, 0.0)
+    part = weight * np.where(known, values, 0.0)
     shelf = shelves(panel)
     top, below = (np.zeros((shelf.max() + 1, panel.t)) for _ in range(2))
-    np.add.at(top, shelf, away)
+    np.add.at(top, shelf, part)
     np.add.at(below, shelf, weight)
     rest = below[shelf] - weight
-    return np.asarray(np.where(rest > 1e-9, (top[shelf] - away) / np.maximum(rest, 1e-9), 0.0))
+    return np.asarray(np.where(rest > 1e-9, (top[shelf] - part) / np.maximum(rest, 1e-9), 0.0))
 
 
-def _frame(panel: Panel, price: Array, cross: Array, short: NDArray[np.bool_]) -> pd.DataFrame:
+def _promotions(panel: Panel, shares: Array) -> dict[str, Array]:
+    """Promotions but discounts by kind, and what they take from the next period and the shelf, [n, t]."""
+    plans = {kind: plan for kind, plan in sorted(panel.plans.items()) if not kind.endswith("_price")}
+    kinds = {f"promo_{k}": np.nan_to_num(p[:, : panel.t]) for k, p in plans.items() if k != "discount"}
+    if not kinds:
+        return {}
+    strongest = np.max([plan / max(float(plan.max()), 1e-9) for plan in kinds.values()], axis=0)
+    before = np.column_stack([np.zeros(panel.n), strongest[:, :-1]])
+    return kinds | {"before_promo": before, "shelf_promo": _of_the_rest(strongest, panel, shares)}
+
+
+def _frame(
+    panel: Panel, price: Array, cross: Array, promotions: Mapping[str, Array], short: NDArray[np.bool_]
+) -> pd.DataFrame:
     used = np.isfinite(panel.y) & (price > _LEAST_PRICE) & ~short
     row, step = np.nonzero(used)
     frame = pd.DataFrame(
@@ -160,9 +187,8 @@ def _frame(panel: Panel, price: Array, cross: Array, short: NDArray[np.bool_]) -
     frame = frame.assign(
         step=step, y=np.maximum(panel.y[used], 0.0), log_price=np.log(price[used]), cross_price=cross[used]
     )
-    for kind, plan in sorted(panel.plans.items()):
-        if not kind.endswith("_price") and kind != "discount":
-            frame[f"promo_{kind}"] = np.nan_to_num(plan[:, : panel.t])[used]
+    for name, plan in promotions.items():
+        frame[name] = plan[used]
     for name, values in _calendar(panel).items():
         frame[name] = values[step]
     return frame
@@ -171,9 +197,8 @@ def _frame(panel: Panel, price: Array, cross: Array, short: NDArray[np.bool_]) -
 def _calendar(panel: Panel) -> Mapping[str, Array]:
     """Columns of the calendar, [t]."""
     edges = panel.freq.range(panel.first, panel.t + 1)
-    angle = (
-        2 * np.pi * np.arange(panel.t) / panel.freq.season + 2 * np.pi * (panel.first.dayofyear - 1) / 365.25
-    )
+    begun = (panel.first.day_of_year - 1) / 365.25
+    angle = 2 * np.pi * (np.arange(panel.t) / panel.freq.season + begun)
     waves = (np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle))
     festival = spring_festival_share(edges)
     holidays = festival_days(edges, "CN")

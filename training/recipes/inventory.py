@@ -1,7 +1,7 @@
 """Recipe of the inventory room: from tables to a model that may be released.
 
-1. rehearse   at past cutoffs: what the demand room's draws and the dealers' own past said of the days until an
-              order of the next review could arrive, and what was then sold
+1. rehearse   at past cutoffs: what the demand room's draws and the dealers' own past said of the days until
+              an order of the next review could arrive, and what was then sold
 2. evidence   later cutoffs judged by beliefs of those whose days were over by then
 3. model      belief from all cutoffs
 
@@ -17,7 +17,7 @@ Errors: features.errors.TooFewRows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,13 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Days = Annotated[float, Field(gt=0, le=730)]
 
 
+class Every(RoomConfig):
+    """Periods between past cutoffs, in months and in weeks."""
+
+    M: Annotated[int, Field(ge=1)] = 1
+    W: Annotated[int, Field(ge=1)] = 4
+
+
 class Assumed(RoomConfig):
     """What is assumed of a line that the tables say nothing of."""
 
@@ -73,7 +80,7 @@ class Config(RoomConfig):
     draws: Annotated[int, Field(ge=20, le=2000)] = 200
     cutoffs: Annotated[int, Field(ge=1, le=24)] = 8
     judged_cutoffs: Annotated[int, Field(ge=0, le=12)] = 4
-    every: dict[Literal["M", "W"], Annotated[int, Field(ge=1)]] = {"M": 1, "W": 4}
+    every: Every = Every()
     forecast: bool = True
     members: tuple[Name, ...] = ("boosted",)
     rounds: Annotated[int, Field(ge=10)] = 200
@@ -135,11 +142,9 @@ def judged(done: Sequence[Rehearsed], config: Config) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def _rehearsed(
-    tables: Tables, seen: Tables, now: Shelves, config: Config, tick: Tick
-) -> list[Rehearsed]:
+def _rehearsed(tables: Tables, seen: Tables, now: Shelves, config: Config, tick: Tick) -> list[Rehearsed]:
     """Past cutoffs in order of time."""
-    every, total = config.every[now.freq.letter], now.sold.shape[1]
+    every, total = (config.every.M if now.freq.letter == "M" else config.every.W), now.sold.shape[1]
     ends = [t for t in range(total - 1, LEAST_PERIODS // 2, -every)][: config.cutoffs][::-1]
     forecaster = _forecaster(seen, now.freq, config) if config.forecast else None
     kept = _kept(now.keys, config)

@@ -22,7 +22,7 @@ from features.known import Tables, known
 from features.sheets import naive
 from models.price.decide import Rules
 from models.price.model import PriceModel
-from models.price.rows import Market
+from models.price.rows import CALENDAR, Market
 from training.config import RoomConfig
 from training.fitted import Fitted
 from training.progress import Tick, silent
@@ -41,7 +41,9 @@ class Config(RoomConfig):
     industry: str = "general"
     margin_floor_rate: Rate = 0.05  # of the price
     step_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the price of now, at most at once
-    least_probability: Annotated[float, Field(ge=0.5, lt=1)] = 0.6  # that the margin rises, or the price stays
+    least_probability: Annotated[float, Field(ge=0.5, lt=1)] = (
+        0.6  # that the margin rises, or the price stays
+    )
     half_life_years: Annotated[float, Field(gt=0)] = 1.0  # of what the past says of a line's level
     judged_cutoffs: Annotated[int, Field(ge=1, le=6)] = 2  # the last ones whose months are known
     judged_periods: Annotated[int, Field(ge=1, le=26)] = 3  # after each of them
@@ -110,7 +112,7 @@ def _judged_at(start: int, market: Market, model: PriceModel, config: Config) ->
 
 def own_log_log(earlier: pd.DataFrame, asked: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Each line's own regression of logarithms on the price and promotions, its level where rows are few."""
-    used = [name for name in names if not name.startswith(("year", "half_year", "spring", "holidays"))]
+    used = [name for name in names if name not in CALENDAR]
     out = np.zeros(len(asked))
     place = asked.groupby("unique_id").indices
     for name, rows in earlier[earlier["y"] > 0].groupby("unique_id"):
