@@ -18,10 +18,11 @@ Protocol
 Policies
   planners         12-month mean of sales x (lead time + a month), one ladder for all, prices kept
   planners tuned   the same with the safety cover that would have earned most in the year before
-  orders           our forecast's draws, order-up-to at the critical ratio; the planners' ladder and prices
-  orders+rebates   and a ladder for each dealer, P90 of all rebates within the budget
-  joined           and prices
-  oracle           joined, knowing the true law of demand and the true responses
+  plain            order-up-to the critical ratio of our forecast's draws; the planners' ladder and prices
+  orders           the inventory room's suggested orders instead
+  orders+rebates   and the rebate room's ladders under the budget
+  joined           and the price room's prices
+  oracle           plain orders, ladders and prices that know the true law of demand and true responses
 
 Results: benchmarks/results/channel_year.json: each measure's mean, and the 95 % interval (t) of its paired
 difference to the planners over the seeds.
@@ -53,7 +54,6 @@ from scipy.stats import t as student  # noqa: E402
 from benchmarks.channel_policies import (  # noqa: E402
     Array,
     Effect,
-    Forecasts,
     FromDraws,
     MeanCover,
     Seen,
@@ -61,10 +61,11 @@ from benchmarks.channel_policies import (  # noqa: E402
     best_price,
     by_dealer,
     kept,
-    learned_elasticity,
+    margin_rate,
     one_for_all,
     usual_budget,
 )
+from benchmarks.channel_rooms import Rooms, Suggested  # noqa: E402
 from features.simulator import World  # noqa: E402
 from features.simulator.rerun import Rerun  # noqa: E402
 from models.demand.model import DemandModel  # noqa: E402
@@ -129,7 +130,8 @@ def all_years(seeds: range) -> dict[int, dict[str, Any]]:
         running = {pool.submit(seed_year, seed): seed for seed in seeds}
         for one in as_completed(running):
             done[running[one]] = one.result()
-            bar.update(task, advance=1, description=f"Years of the channel (seed {running[one]} done)")
+            bar.update(task, advance=1)
+            bar.console.print(f"Year of seed {running[one]}: {len(done)} of {len(seeds)}")
     return done
 
 
@@ -148,36 +150,29 @@ def seed_year(seed: int) -> dict[str, Any]:
     return {"policies": out, "about": about | {"budget": round(budget, 2), "safety_days": safety}}
 
 
-def policies(start: Rerun, seen: Seen, budget: float, safety: float) -> tuple[list[Policy], dict[str, float]]:
+def policies(start: Rerun, seen: Seen, budget: float, safety: float) -> tuple[list[Policy], dict[str, Any]]:
     """The policies of one world, and what was learned."""
-    effect, elasticity, model = Effect.learned(seen), learned_elasticity(seen), fitted(seen)
-    one, own = one_for_all(seen), by_dealer(seen, budget, effect)
-    same, priced, truth = kept(seen), best_price(seen, elasticity), start.nouns
-    true_effect = Effect(truth.rebates.max_uplift.astype(float), truth.rebates.half_rate.astype(float))
-    true_elasticity = truth.prices.elasticity.astype(float)
-
-    def ours(rates: Array) -> Callable[[Rerun], Any]:
-        offered = pd.Series(rates, index=seen.ladders.dealer_ids)
-        return lambda again: FromDraws(Forecasts(model, effect, offered))
-
+    rooms, truth = Rooms.trained(seen, fitted(seen)), start.nouns
+    one, same = one_for_all(seen), kept(seen)
+    own, priced = rooms.ladders(seen, budget, margin_rate(seen)), rooms.factor(seen)
+    effect = Effect(truth.rebates.max_uplift.astype(float), truth.rebates.half_rate.astype(float))
+    best, factor = by_dealer(seen, budget, effect), best_price(seen, truth.prices.elasticity.astype(float))
     chosen = [
         Policy("planners", one, same, lambda again: MeanCover()),
         Policy("planners tuned", one, same, lambda again: MeanCover(safety)),
-        Policy("orders", one, same, ours(one)),
-        Policy("orders+rebates", own, same, ours(own)),
-        Policy("joined", own, priced, ours(own)),
-        Policy(
-            "oracle",
-            by_dealer(seen, budget, true_effect),
-            best_price(seen, true_elasticity),
-            lambda again: FromDraws(Truth(again)),
-        ),
+        Policy("plain", one, same, lambda again: FromDraws(lambda now: rooms.draws(now, one))),
+        Policy("orders", one, same, lambda again: Suggested(rooms, one)),
+        Policy("orders+rebates", own, same, lambda again: Suggested(rooms, own)),
+        Policy("joined", own, priced, lambda again: Suggested(rooms, own)),
+        Policy("oracle", best, factor, lambda again: FromDraws(Truth(again))),
     ]
     about = {
-        "elasticity_learned": round(float(np.nanmean(elasticity)), 2),
-        "elasticity_true": round(float(true_elasticity.mean()), 2),
-        "uplift_at_4_percent_learned": round(float(np.expm1(effect.log(np.array([0.04])))[0]), 3),
-        "uplift_at_4_percent_true": round(float(np.expm1(true_effect.log(0.04)).mean()), 3),
+        "weight_of_forecast_in_orders": rooms.inventory.belief_.weight_,
+        "top_rate_mean": round(float(own.mean()), 4),
+        "top_rate_mean_oracle": round(float(best.mean()), 4),
+        "prices_raised": round(float((priced > 1).mean()), 3),
+        "prices_lowered": round(float((priced < 1).mean()), 3),
+        "prices_raised_oracle": round(float((factor > 1).mean()), 3),
     }
     return chosen, about
 

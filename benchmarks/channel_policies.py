@@ -1,14 +1,14 @@
-"""Policies of the channel benchmark: planners' rules, ours, and one that knows the truth.
+"""Policies of the channel benchmark: planners' rules, a plain order-up-to, and one that knows the truth.
 
 A policy sees `Seen`: canonical tables as a brand knows them on the first of a month. In January it says a top
 rate for each dealer's ladder and a factor on each planned price; every month it orders. `Truth` alone looks
-behind the tables.
+behind the tables. Ours are in channel_rooms.py.
 
 Shapes: n series (dealer x product), d dealers, s draws, o options; units, amounts, rates are fractions.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,8 +20,6 @@ from features.gather import MONTHLY, gather
 from features.panel import Panel
 from features.simulator.demand import futures
 from features.simulator.rerun import Rerun
-from models.demand.elasticity import Elasticity
-from models.demand.model import DemandModel
 
 DRAWS = 200
 STEP_LIMIT = 0.05  # of a price, once a year
@@ -159,46 +157,6 @@ class Effect:
         """Log of demand against no ladder."""
         return np.log1p(self.most * rate / (rate + self.half))
 
-    @classmethod
-    def learned(cls, seen: Seen) -> "Effect":
-        """From changes of dealers' sales between years, plans taken out: least absolute misses on a grid."""
-        panel, years = seen.panel, seen.panel.periods().year.to_numpy()
-        usual = panel.y / np.exp(Elasticity().fit(panel).uplift(panel, 0))
-        change, old, new, when = [], [], [], []
-        for year in np.unique(years)[1:]:
-            ratio = _year_on_year(usual, years, year, panel.static["dealer_id"].to_numpy())
-            tops = seen.ladders.top.loc[ratio.index]
-            change.append(ratio - ratio.median())
-            old.append(tops[year - 1])
-            new.append(tops[year])
-            when.append(np.full(len(ratio), year))
-        moved = tuple(pd.concat(part).to_numpy(float) for part in (change, old, new))
-        return cls._fitted(*moved, np.concatenate(when))
-
-    @classmethod
-    def _fitted(cls, change: Array, old: Array, new: Array, when: Array) -> "Effect":
-        grid = [cls(m, h) for m in np.arange(0, 0.61, 0.02) for h in (0.015, 0.03, 0.05)]
-        misses = []
-        for one in grid:
-            said = one.log(new) - one.log(old)
-            left = change - said
-            left = left - pd.Series(left).groupby(when).transform("median").to_numpy()
-            misses.append(np.abs(left).mean())
-        return grid[int(np.argmin(misses))]
-
-
-def _year_on_year(usual: Array, years: Array, year: int, dealer: Array) -> "pd.Series[float]":
-    """Log change of each dealer's units against the year before, the same months of the same series."""
-    old, new = usual[:, years == year - 1], usual[:, years == year]
-    both = np.isfinite(old) & np.isfinite(new)
-    sums = (
-        pd.DataFrame({"old": np.where(both, old, 0).sum(axis=1), "new": np.where(both, new, 0).sum(axis=1)})
-        .groupby(dealer)
-        .sum()
-    )
-    sums = sums[(sums > 0).all(axis=1)]
-    return np.log(sums["new"] / sums["old"])
-
 
 def _shares(rows: pd.DataFrame) -> Array:
     """What part of a ladder's top rate each tier pays, [3]; from every ladder that pays anything."""
@@ -221,7 +179,7 @@ def usual_budget(seen: Seen) -> float:
 
 
 def by_dealer(seen: Seen, budget: float, effect: Effect) -> Array:
-    """The ladder of each dealer that earns most, P90 of all rebates within the budget."""
+    """The oracle's ladder of each dealer: the one that earns most, P90 of all rebates within the budget."""
     draws = _year_draws(seen, effect)  # [d, s] purchases if last year's ladder stayed
     last = np.nan_to_num(seen.ladders.top[seen.now.year - 1].reindex(seen.ladders.dealer_ids).to_numpy(float))
     margin = _margin_rate(seen)
@@ -258,6 +216,11 @@ def _bought(seen: Seen) -> Array:
     return seen.purchases[seen.now.year - 1].reindex(seen.ladders.dealer_ids).fillna(0.0).to_numpy()
 
 
+def margin_rate(seen: Seen) -> float:
+    """Share of all purchases of last year that is margin."""
+    return float(np.average(_margin_rate(seen), weights=_bought(seen)))
+
+
 def _margin_rate(seen: Seen) -> Array:
     """Share of a dealer's purchases of last year that is margin, [d]."""
     units, amount = (seen.layer("sell_in", c, 12) for c in ("qty_sell_in", "amount"))
@@ -287,24 +250,12 @@ def kept(seen: Seen) -> Array:
 
 
 def best_price(seen: Seen, elasticity: Array) -> Array:
-    """The factor that earns most at the elasticity [n], inside the step limit, never below cost + 10 %."""
+    """The oracle's factor: earns most at the elasticity [n], within a step, not below cost + 10 %."""
     factor = FACTORS[:, None]
     price, cost = seen.price, seen.terms["unit_cost_amount"].to_numpy()
     gain = (price * factor - cost) * factor**elasticity
     gain = np.where((price * factor < 1.1 * cost) & (factor < 1), -np.inf, gain)
     return FACTORS[np.nanargmax(np.where(np.isfinite(price), gain, -np.abs(factor - 1)), axis=0)]
-
-
-def learned_elasticity(seen: Seen) -> Array:
-    """Pooled own-price elasticity, [n]."""
-    panel = seen.panel
-    plans = {k: v for k, v in panel.plans.items() if k in ("net_price", "feature")}
-    panel = replace(panel, plans=plans)
-    model = Elasticity().fit(panel)
-    column = model.names_.index("net_price")
-    found = pd.Series(model.coefficients(panel)[:, column], index=pd.Index(panel.ids))
-    ids = seen.keys.agg("/".join, axis=1)
-    return np.minimum(found.reindex(ids).fillna(model.overall_[column]).to_numpy(), -0.1)
 
 
 # ---- every month: orders
@@ -362,28 +313,6 @@ class FromDraws:
                 np.quantile(w, q) for w, q in zip(wanted, np.nan_to_num(ratio[own], nan=0.5), strict=True)
             ]
         return in_packs(seen, level)
-
-
-@dataclass
-class Forecasts:
-    """The demand room's draws of the next three months, as this year's ladders move them."""
-
-    model: DemandModel
-    effect: Effect
-    offered: pd.Series = field(default_factory=lambda: pd.Series(dtype=float))
-
-    def __call__(self, seen: Seen) -> Draws:
-        panel = seen.panel
-        return self.model.draws(replace(panel, y=panel.y * np.exp(self._restated(seen, panel))), count=DRAWS)
-
-    def _restated(self, seen: Seen, panel: Panel) -> Array:
-        """Log factor that makes past sales those of this year's ladder, [n, t]."""
-        years, dealer = panel.periods().year.to_numpy(), panel.static["dealer_id"].to_numpy()
-        now = self.effect.log(self.offered.reindex(dealer).to_numpy(float))
-        top = seen.ladders.top.reindex(dealer)
-        then = self.effect.log(np.stack([top[year].to_numpy(float) for year in years], axis=1))
-        this = years == seen.now.year
-        return np.where(this, 0.0, np.nan_to_num(now[:, None] - then))
 
 
 @dataclass

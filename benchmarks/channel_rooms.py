@@ -45,7 +45,7 @@ class Rooms:
     def trained(cls, seen: Seen, demand: DemandModel) -> "Rooms":
         """Every room as its recipe trains it; evidence is made elsewhere (each room's benchmark)."""
         tables, now = seen.tables.all(), seen.now
-        stock = inventory.Config(cutoffs=4, judged_cutoffs=0, rounds=100)
+        stock = inventory.Config(judged_cutoffs=0)
         return cls(
             demand,
             inventory.fit(sold(tables), now, stock).model,
@@ -61,19 +61,19 @@ class Rooms:
         restated = panel.y * np.exp(self._moved(seen, top_rate))
         return self.demand.draws(replace(panel, y=restated), count=DRAWS)
 
-    def ladders(self, seen: Seen, budget: float, margin_rate: float) -> Array:
+    def ladders(self, seen: Seen, budget: float, margin: float) -> Array:
         """Top rate of each dealer, by the rebate room's optimiser under the budget, [d]."""
-        frame, options = self.offers(seen, margin_rate)
+        frame, options = self.offers(seen, margin)
         plan = optimise(Options(gain=options.gain, costs=[options.cost]), Limits(budgets=[budget]))
         chosen = pd.Series(np.asarray(self.depths)[plan.at], index=frame["dealer_id"])
         return chosen.reindex(seen.ladders.dealer_ids).fillna(_USUAL).to_numpy()
 
-    def offers(self, seen: Seen, margin_rate: float) -> tuple[pd.DataFrame, Offered]:
+    def offers(self, seen: Seen, margin: float) -> tuple[pd.DataFrame, Offered]:
         """What each depth would bring and cost each dealer of the year's programme."""
         frames = self.rebate.score(seen.tables.all(), seen.now)
         frame = frames["offers"]
         frame = frame[frame["programme_id"] == f"R{seen.now.year}"].reset_index(drop=True)
-        return frame, offered(frame, self.rebate.effect_, list(self.depths), Terms(margin_rate=margin_rate))
+        return frame, offered(frame, self.rebate.effect_, list(self.depths), Terms(margin_rate=margin))
 
     def factor(self, seen: Seen) -> Array:
         """Suggested over agreed price of each series, [n]."""
