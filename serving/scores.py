@@ -2,8 +2,9 @@
 
 The rooms are asked in the order in which one needs another: contract and health first, then
 credit as far as it goes without alerts, anomaly, credit with the alerts, growth, then the
-rooms that decide: currency, price, rebate, inventory. A room without a model is left out, and those that would
-use its answer fall back as they state. A batch and the service both come through here, so they say the same.
+rooms that decide: currency, price, rebate, inventory. A room without a model is left out, and those
+that would use its answer fall back as they state. A batch and the service both come through here, so
+they say the same.
 
 The moment of an answer is the last one at which anything became known (`last_known`): a warehouse
 that was loaded to the end of 2025 is scored as of then, also when it is asked years later.

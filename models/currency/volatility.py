@@ -203,7 +203,7 @@ def _recent(returns: Array) -> Array:
     sums = np.append(0.0, np.cumsum(returns**2))
     ends = np.maximum(np.arange(len(sums)), min(_DAYS_BEFORE, len(returns)))
     begins = np.maximum(ends - RECENT_DAYS, 0)
-    return np.maximum((sums[ends] - sums[begins]) / np.maximum(ends - begins, 1), FLOOR)
+    return np.asarray(np.maximum((sums[ends] - sums[begins]) / np.maximum(ends - begins, 1), FLOOR))
 
 
 def _likelihood(returns: Array, variances: Array, freedom: float) -> float:
