@@ -75,7 +75,7 @@ class Constant:
     def variances(self, returns: Array) -> Array:
         """Of each day and of tomorrow, [t + 1]."""
         moved = _filtered(returns, self.weights)
-        return (1 - self.recent_share) * moved + self.recent_share * _recent(returns)
+        return np.asarray((1 - self.recent_share) * moved + self.recent_share * _recent(returns))
 
 
 @dataclass(kw_only=True)

@@ -20,6 +20,28 @@ NOW = pd.Timestamp("2026-01-01")
 NAMED = ["dealer_id", "currency", "rank", "expected_cost_rate", "risk_rate", "score", "probability"]
 
 
+@pytest.fixture(scope="module")
+def channel():
+    """Dealers of whom most lie abroad."""
+    world = World(seed=3, dealers=14, products=2, territories=7, months=36, abroad_share=0.8)
+    return simulate(world)
+
+
+@pytest.fixture(scope="module")
+def owns(channel):
+    return channel.truth["own_currencies"].set_index("dealer_id")["own_currency"].to_dict()
+
+
+@pytest.fixture(scope="module")
+def model(channel, owns):
+    return CurrencyModel(Terms(own_currencies=owns)).fit(channel.tables, NOW)
+
+
+@pytest.fixture(scope="module")
+def scored(model, channel):
+    return model.score(channel.tables, NOW)
+
+
 def frame_of(model, tables, moment=NOW, **others):
     return model.score(tables, moment, others)["currencies"]
 
