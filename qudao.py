@@ -6,7 +6,7 @@
     qudao release demand                    the gate: better, and honest about it, or not at all
     qudao serve                             forecasts over HTTP
     qudao score demand --as-of 2025-12 --out forecasts
-    qudao score credit --as-of 2025-12 --out credit      health, growth, credit and anomaly alike
+    qudao score credit --as-of 2025-12 --out credit      health, growth, credit, anomaly and rebate alike
     qudao contract review contracts.jsonl --out reviewed.jsonl
     qudao backtest sales.csv --out report   try it on your own file, no warehouse needed
 
@@ -51,7 +51,10 @@ app.add_typer(contracts, name="contract")
 console, complaints = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 PROJECT = Path(__file__).resolve().parent
 
-ROOMS = ("demand", "health", "growth", "credit", "anomaly", "contract", "price")
+ROOMS = (
+    *("demand", "health", "growth", "credit", "anomaly", "contract"),
+    *("currency", "price", "rebate", "inventory"),
+)
 Room = Annotated[str, typer.Argument(help=f"The room: {', '.join(ROOMS)}.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]

@@ -22,6 +22,8 @@ POSTED = frozenset(
         "/v1/risk/orders",
         "/v1/alerts/{alert_id}/verdict",
         "/v1/contracts/review",
+        "/v1/rebates/attainment",
+        "/v1/rebates/simulate",
         "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET
