@@ -91,7 +91,7 @@ class Belief:
         alone = _moved(np.sort(history, axis=1), segment, self.shifts_["history"])
         if forecast is None:
             return alone
-        known = np.isfinite(forecast).all(axis=1)
+        known = np.asarray(np.isfinite(forecast).all(axis=1))
         said = np.where(known[:, None], forecast, history)
         both = _moved(_blend(said, history, self.weight_), segment, self.shifts_["forecast"])
         return _in_rank_of(said, np.where(known[:, None], both, alone))
