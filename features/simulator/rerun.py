@@ -16,7 +16,8 @@ Out:    `tables()`: canonical tables as known at `now`, the only thing a policy 
 Units:  pieces, CNY, days, fractions; arrays are [n series] or [d dealers].
 Errors: ImpossibleOrder (who asks for what cannot be delivered; a ladder in the middle of a year).
 Limits: a series that has ended is neither ordered nor sold, and what is under way to it is sent back;
-        diverted units pass on top as in flow.py; a ladder's thresholds stay, only its rates are decided.
+        diverted units pass on top as in flow.py; a ladder's thresholds stay, only its rates are decided;
+        everybody settles in CNY (`abroad_share` is left out).
 
 >>> again = Rerun.of(World(dealers=2, products=2, months=24), first=12)
 >>> again.step(np.zeros(again.n))                     # a month in which nobody orders
