@@ -22,11 +22,11 @@ from models.errors import NotFitted
 from models.pooled import Driver
 
 Array = NDArray[np.float64]
-_ROUNDS = 400
+_ROUNDS = 200
 _LEAST_UNITS = 1e-3
 _SETTINGS = {
     "objective": "poisson",
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
     "num_leaves": 31,
     "min_data_in_leaf": 50,
     "monotone_constraints_method": "intermediate",

@@ -24,12 +24,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import NotFitted
-from models.shrinkage import Said, Shrunk, shrink
+from models.shrinkage import START, Said, Shrunk, shrink
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _WEIGHT = 0.5  # weights are mu^(2 - 1.5), within a series
 _STEPS = 8
+_CHOOSING = (2, 5)  # steps in which the pulls are chosen
 _FARTHEST = 8.0  # a working residual never counts for more, in logs
 _LEAST_SLOPE = 0.01  # of a coefficient whose sign is known
 _WIDEST = 20.0
@@ -79,7 +80,7 @@ class Pooled:
         work = _Work(
             X, rows["y"].to_numpy(float), codes.astype(np.int64), of_series, rows["step"].to_numpy(int)
         )
-        self.shrunk_ = work.solved(*self._bounds())
+        self.shrunk_ = work.solved(self._bounds())
         age = rows["step"].max() - rows["step"].to_numpy(float)
         fade = 0.5 ** (age / self.half_life)
         self.level_ = work.levels(self.shrunk_.series, fade)
@@ -120,7 +121,9 @@ class Pooled:
         mean = np.where((place >= 0)[:, None], found.series[place], mean)
         if not kind:
             return mean, np.empty(0)
-        var = np.where((group >= 0)[:, None, None], found.group_var[group], found.overall_var)
+        within, between = (np.diag(part) for part in found.apart)
+        of_group, of_all = found.group_var[group] + within, found.overall_var + between + within
+        var = np.where((group >= 0)[:, None, None], of_group, of_all)
         return mean, np.where((place >= 0)[:, None, None], found.series_var[place], var)
 
     def _design(self, rows: pd.DataFrame) -> Array:
@@ -141,20 +144,21 @@ class _Work:
     group: Ints  # [n]
     step: Ints  # [r]
 
-    def solved(self, low: Array, high: Array) -> Shrunk:
-        """Reweighted least squares, shrunk in each step."""
+    def solved(self, bounds: tuple[Array, Array]) -> Shrunk:
+        """Reweighted least squares, shrunk in each step; the pulls are chosen twice."""
         n, p = len(self.group), self.X.shape[1]
         beta, shocks = np.zeros((n, p)), 1.0
-        for _ in range(_STEPS):
+        pulls: tuple[Array, Array] | None = (np.full(p, START), np.full(p, START))
+        for step in range(_STEPS):
             z, w, eta = self._working(beta)
             Xc, zc = self._centred(self.X, w), self._centred(z[:, None], w)[:, 0]
-            noise = self._noise(z - eta, w)[self.series]
-            said = self._said(Xc, zc, w / noise)
+            w = w / self._noise(z - eta, w)[self.series]
+            said = self._said(Xc, zc, w)
             unit = np.einsum("npp->p", said.A) / len(self.y) + 1e-12
-            found = shrink(said, self.group, unit=unit, low=low, high=high, group_shocks=shocks)
-            beta = found.series
-            residual = zc - (Xc * beta[self.series]).sum(axis=1)
-            shocks = self._shared(Xc, residual, w / noise)
+            pulls = None if step in _CHOOSING else pulls
+            found = shrink(said, self.group, unit=unit, bounds=bounds, group_shocks=shocks, pulls=pulls)
+            beta, pulls = found.series, found.pulls
+            shocks = self._shared(Xc, zc - (Xc * beta[self.series]).sum(axis=1), w)
         return found
 
     def levels(self, beta: Array, fade: Array) -> Array:

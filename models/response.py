@@ -10,8 +10,8 @@ Out:  mean units with quantiles; the main coefficient with its error; what was s
 Two beliefs, `Pooled` (log-linear, shrunk) and `Monotone` (trees), both of the mean, are blended as a
 geometric mean. What the blend loses in the total by that is given back (smearing): the total of the
 members over that of the blend. The weight and the spread of the truth around the blend come from later
-periods judged by fits of earlier ones. The smearing does not: it was tried as the ratio of true to
-forecast totals there, and followed shocks of those periods (docs/rooms/price.md).
+periods judged by fits of earlier ones. The smearing does not: the ratio of true to forecast totals there
+says more of those periods' shocks than of the blend (docs/rooms/price.md).
 
 Source: Duan (1983), Smearing estimate, JASA 78, as a ratio of totals; Blattberg and George (1991).
 Limits: observational. It refuses a price or depth beyond what the series, else its group, has seen.
@@ -90,7 +90,7 @@ class Response:
         y, first, second = self._judged(rows)
         self.share_ = _share(y, first, second)
         blend = _blended(first, second, self.share_)
-        self.factor_ = _smearing(first, second, blend)
+        self.factor_ = _smearing(first, second, self.share_)
         self.edges_, self.spread_ = _spread(y, blend * self.factor_)
         self.pooled_, self.trees_ = self._members(rows)
         ends = {"low": (main, "min"), "high": (main, "max"), "rows": (main, "size")}
@@ -127,13 +127,16 @@ class Response:
             told[name] = cut_normal(told["slope"].to_numpy(), told["slope_sd"].to_numpy(), p, low, high)
         return told
 
-    def seen(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Lowest and highest main driver that each row's series, else its group, has seen: low, high."""
+    def seen(self, rows: pd.DataFrame, *, wide: bool = False) -> pd.DataFrame:
+        """Lowest and highest main driver that each row's series, else its group, has seen: low, high.
+
+        With `wide`, what any series of the group has seen.
+        """
         if self.pooled_ is None:
             raise NotFitted(self)
         own = self.seen_.reindex(rows["unique_id"]).set_axis(rows.index)
         group = self.group_seen_.reindex(rows["group"]).set_axis(rows.index)
-        enough = own["rows"] >= _LEAST_SERIES_ROWS
+        enough = (own["rows"] >= _LEAST_SERIES_ROWS) & ~(wide & group["rows"].notna())
         return own[["low", "high"]].where(enough, group[["low", "high"]])
 
     def check(self, rows: pd.DataFrame, *, room: float = 1e-9) -> None:
@@ -207,11 +210,12 @@ def _blended(first: Array, second: Array, share: float) -> Array:
     return np.asarray(np.exp(logs + (1 - share) * np.log(np.maximum(second, _LEAST_UNITS))))
 
 
-def _smearing(first: Array, second: Array, blend: Array) -> float:
-    """What the total of a geometric mean has to be multiplied by, given its members' totals."""
-    if not len(blend) or not blend.sum():
+def _smearing(first: Array, second: Array, share: float) -> float:
+    """What the total of a geometric mean lacks: that of its members' totals, over its own."""
+    total = float(_blended(first, second, share).sum())
+    if not total:
         return 1.0
-    return float(np.exp((np.log(first.sum()) + np.log(second.sum())) / 2) / blend.sum())
+    return float(_blended(first.sum(keepdims=True), second.sum(keepdims=True), share)[0]) / total
 
 
 def _share(y: Array, first: Array, second: Array) -> float:

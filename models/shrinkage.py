@@ -20,7 +20,8 @@ Limits: normal errors; what groups share beyond their periods' shocks (`group_sh
 >>> beta = rng.normal(-2.0, 0.3, 200)
 >>> hat = rng.normal(beta, 0.5)
 >>> said = Said(A=np.full((200, 1, 1), 4.0), b=4.0 * hat[:, None])
->>> found = shrink(said, np.zeros(200, int), unit=np.array([0.1]), low=np.array([-9.0]), high=np.array([0.0]))
+>>> bounds = np.array([-9.0]), np.array([0.0])
+>>> found = shrink(said, np.zeros(200, int), unit=np.array([0.1]), bounds=bounds)
 >>> error = lambda b: float(np.sqrt(np.mean((b - beta) ** 2)).round(2))
 >>> error(hat), error(found.series[:, 0])
 (0.51, 0.26)
@@ -28,6 +29,7 @@ Limits: normal errors; what groups share beyond their periods' shocks (`group_sh
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +37,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _PULLS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)  # rows
-_START = 100.0
+START = 100.0
 _MOST_JUDGED = 600  # series that the pulls are chosen on
 _SWEEPS = 200
 _EXACT = 1e-10
@@ -60,7 +62,7 @@ class Said:
         np.add.at(b, code, self.b)
         return Said(A / over, b / over)
 
-    def likelihood(self, centre: Array, pull: Array) -> float:
+    def likelihood(self, centre: NDArray[Any], pull: Array) -> float:
         """Log marginal likelihood under a prior of precision pull [p] around centre [n, p]."""
         both = self.A + np.diag(pull)
         target = self.b + centre * pull
@@ -79,25 +81,43 @@ class Shrunk:
     group_var: Array  # [g, p, p]
     overall: Array  # [p]
     overall_var: Array  # [p, p]
+    pulls: tuple[Array, Array]  # rows that the priors of series and of groups are worth, [p] each
+    apart: tuple[Array, Array]  # variance of series within their group, of groups, [p] each
 
 
 def shrink(
-    said: Said, group: Ints, *, unit: Array, low: Array, high: Array, group_shocks: float = 1.0
+    said: Said,
+    group: Ints,
+    *,
+    unit: Array,
+    bounds: tuple[Array, Array],
+    group_shocks: float = 1.0,
+    pulls: tuple[Array, Array] | None = None,
 ) -> Shrunk:
-    """Posterior of all levels; `group_shocks` is by how much shared shocks inflate a group's variance."""
+    """Posterior of all levels; `group_shocks` is by how much shared shocks inflate a group's variance.
+
+    With `pulls`, those are taken instead of the likeliest.
+    """
     count = int(group.max(initial=-1)) + 1
-    pull = _pulls(lambda pull: _series_likelihood(said, group, pull, unit), unit)
-    groups = said.through(pull).summed(group, count, group_shocks)
-    wide = _pulls(lambda pull: _group_likelihood(groups, pull, unit), unit)
-    every = groups.through(wide).summed(np.zeros(count, int), 1)
-    top, top_var = _posterior(
-        every, np.zeros((1, len(unit))), np.zeros((1, *every.A.shape[1:])), unit, low, high
+    rows = pulls[0] if pulls else _pulls(lambda pull: _series_likelihood(said, group, pull, unit), unit)
+    groups = said.through(rows * unit).summed(group, count, group_shocks)
+    wide = pulls[1] if pulls else _pulls(lambda pull: _group_likelihood(groups, pull, unit), unit)
+    every = groups.through(wide * unit).summed(np.zeros(count, int), 1)
+    nothing = np.zeros((1, len(unit))), np.zeros((1, *every.A.shape[1:]))
+    top, top_var = _posterior(every, nothing, unit, bounds)
+    above = np.tile(top, (count, 1)), np.tile(top_var, (count, 1, 1))
+    middle, middle_var = _posterior(groups, above, wide * unit, bounds)
+    own, own_var = _posterior(said, (middle[group], middle_var[group]), rows * unit, bounds)
+    return Shrunk(
+        own,
+        own_var,
+        middle,
+        middle_var,
+        top[0],
+        top_var[0],
+        (rows, wide),
+        (1 / (rows * unit), 1 / (wide * unit)),
     )
-    middle, middle_var = _posterior(
-        groups, np.tile(top, (count, 1)), np.tile(top_var, (count, 1, 1)), wide, low, high
-    )
-    own, own_var = _posterior(said, middle[group], middle_var[group], pull, low, high)
-    return Shrunk(own, own_var, middle, middle_var, top[0], top_var[0])
 
 
 def boxed(A: Array, b: Array, low: Array, high: Array) -> Array:
@@ -121,12 +141,14 @@ def _descended(A: Array, b: Array, x: Array, low: Array, high: Array) -> Array:
 
 
 def _posterior(
-    said: Said, centre: Array, centre_var: Array, pull: Array, low: Array, high: Array
+    said: Said, prior: tuple[Array, Array], pull: Array, bounds: tuple[Array, Array]
 ) -> tuple[Array, Array]:
+    """Mean and covariance under a prior of precision pull around an uncertain centre."""
+    centre, centre_var = prior
     both = said.A + np.diag(pull)
     inverse = np.linalg.inv(both)
     kept = inverse * pull  # what of the centre's error is carried on, (A + P)^-1 P
-    mean = boxed(both, said.b + centre * pull, low, high)
+    mean = boxed(both, said.b + centre * pull, *bounds)
     return mean, inverse + kept @ centre_var @ np.swapaxes(kept, 1, 2)
 
 
@@ -145,8 +167,8 @@ def _group_likelihood(groups: Said, pull: Array, unit: Array) -> float:
 
 
 def _pulls(likelihood: Callable[[Array], float], unit: Array) -> Array:
-    """Precision of the prior [p]: the likeliest rows for the main coefficient, then for the others; twice."""
-    rows: Array = np.full(len(unit), _START)
+    """Rows of the prior [p]: the likeliest rows for the main coefficient, then for the others; twice."""
+    rows: Array = np.full(len(unit), START)
     for part in (slice(0, 1), slice(1, None)) * 2:
         told = []
         for pull in _PULLS if len(unit[part]) else ():
@@ -154,4 +176,4 @@ def _pulls(likelihood: Callable[[Array], float], unit: Array) -> Array:
             told.append(likelihood(np.asarray(rows * unit, dtype=float)) - 0.5 * np.log(pull))
         if told:
             rows[part] = _PULLS[int(np.argmax(told))]
-    return np.asarray(rows * unit)
+    return rows
