@@ -25,7 +25,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, eye_array, hstack, vstack
 
 from models.rebate.options import Array, Problem
-from models.rebate.running import sums
+from models.rebate.running import TINY, sums
 from models.rebate.steps import Real, Rows
 
 _solve: Any = linprog  # its types know no sparse tables
@@ -63,7 +63,7 @@ def _losses(problem: Problem, prices: Sequence[Real], at: NDArray[np.int16], row
         priced = (amount - amount[held]) * price[use.code[rows]]
         loss, moved = loss + priced, moved + np.abs(priced)
     return np.where(
-        moved > 0, np.maximum(loss, 0.0) / np.where(moved > 0, moved, 1.0), np.where(loss > 0, np.inf, 0.0)
+        moved > 0, np.maximum(loss, 0.0) / np.maximum(moved, TINY), np.where(loss > 0, np.inf, 0.0)
     )
 
 

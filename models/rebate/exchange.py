@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rebate.options import Problem
+from models.rebate.running import TINY
 from models.rebate.steps import Real, Rows
 
 _CORE = 360
@@ -83,7 +84,7 @@ class _Trade:
 
 def _least(loss: Real, size: Real, code: Rows) -> Rows:
     """Cells of least loss and of least loss for their size, the same number of each code."""
-    rate = loss / np.where(size > 0, size, 1e-300)
+    rate = loss / np.maximum(size, TINY)
     each = max(_CORE // (2 * (int(code.max(initial=0)) + 1)), 2)
     found = []
     for value in (loss, rate):

@@ -17,6 +17,7 @@ import numpy as np
 
 from models.rebate.choice import Choices
 from models.rebate.options import Array, Codes
+from models.rebate.running import TINY
 from models.rebate.steps import Real, Rows, Steps
 
 MOST_DEALERS = 20_000  # looked at; spread evenly over all
@@ -87,4 +88,4 @@ def _best(held: Held, change: tuple[Rows, Rows], alone: Real, both: Real) -> Ste
         chosen = pair if both.max() > alone.max() else np.array([int(alone.argmax())])
     to, who = to[chosen], who[chosen]
     gain, cost = held.gain[to, who], held.cost[to, who]
-    return Steps(held.rows[who], to, gain, cost, np.divide(gain, cost, out=gain.copy(), where=cost > 0))
+    return Steps(held.rows[who], to, gain, cost, gain / np.maximum(cost, TINY))

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.rebate.choice import Choices
 from models.rebate.options import Problem
-from models.rebate.running import running
+from models.rebate.running import TINY, running
 from models.rebate.steps import Real, Rows
 
 _ROUNDS = 60
@@ -74,7 +74,8 @@ class _Plan:
             for more, code, left in zip(used, self.code, room, strict=True):
                 fits &= more <= np.maximum(left, 0)[code]
             price = self._priced(used)
-            rate = np.where(fits, gain / np.maximum(price, _TINY * np.abs(gain) + 1e-300), -np.inf)
+            more = np.where(fits, gain, 0.0)
+            rate = np.where(fits, more / np.maximum(price, _TINY * more + TINY), -np.inf)
             to = rate.argmax(axis=0)
             if not self._apply(to, -rate.max(axis=0), used, room):
                 return
@@ -84,7 +85,7 @@ class _Plan:
         over = np.maximum(-room[u], 0.0)[self.code[u]]
         saved = np.minimum(-used[u], over)
         loss = np.maximum(self._priced(used) - gain, 0.0) + _TINY * np.abs(np.where(saved > 0, gain, 0))
-        score = np.where((saved > 0) & np.isfinite(gain), loss / np.where(saved > 0, saved, 1.0), np.inf)
+        score = np.where((saved > 0) & np.isfinite(gain), loss / np.maximum(saved, TINY), np.inf)
         for other, (more, code, left) in enumerate(zip(used, self.code, room, strict=True)):
             if other != u:
                 score = np.where((more > 0) & (more > np.maximum(left, 0)[code]), np.inf, score)

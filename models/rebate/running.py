@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
+TINY = 1e-250  # least divisor: amounts below it are as good as nothing
 
 
 def sums(values: NDArray[Any], code: NDArray[np.intp], count: int) -> Real:

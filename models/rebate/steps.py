@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from models.rebate.choice import Choices
 from models.rebate.options import Array
+from models.rebate.running import TINY
 
 Real = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -84,7 +85,7 @@ def _steepest(gain: Array, cost: Array, held: Rows) -> tuple[Real, Rows]:
     for j in range(len(gain)):
         more, dearer = gain[j] - own_gain, cost[j] - own_cost
         up = (dearer > 0) & (more > 0)
-        slope = np.where(up, more / np.where(up, dearer, 1.0), -np.inf)
+        slope = np.where(up, more / np.maximum(dearer, TINY), -np.inf)
         better = (slope > rate) | ((slope == rate) & up & (dearer > longest))
         rate, to = np.where(better, slope, rate), np.where(better, j, to)
         longest = np.where(better, dearer, longest)

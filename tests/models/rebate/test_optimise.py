@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.rebate import optimise as module
@@ -52,6 +52,7 @@ def test_spending_is_never_above_the_budget_or_a_cap(seed, budget, cap, whole):
 
 
 @fewer
+@example(0, 2.225073858507e-311, 0.0)
 @given(st.integers(0, 10**6), st.floats(0, 40), st.floats(0, 40))
 def test_two_budgets_and_a_floor_are_kept_and_the_bound_holds(seed, first, second):
     gain, one, two, groups = world(seed, dealers=5)
@@ -176,6 +177,23 @@ def test_every_dealer_keeps_its_floor_and_nothing_else_is_given():
         Limits(budgets=[cost.sum()], least_worth=[0, 0, 2, 2, 3, 3]),
     )
     assert (plan.at >= [0, 0, 2, 2, 3, 3]).all()
+
+
+def test_floors_of_dealers_go_with_several_budgets():
+    gain, cost, regions = channel(2_000)
+    second = np.random.default_rng(2).lognormal(2, 0.7, len(gain))[:, None] * np.arange(10.0)
+    worth, least = np.tile(np.arange(10.0), (len(gain), 1)), np.arange(len(gain)) % 3
+    limits = Limits(
+        budgets=[0.4 * cost.max(axis=1).sum(), 0.35 * second.max(axis=1).sum()],
+        regions=regions,
+        region_caps={"1": 0.04 * cost.max(axis=1).sum()},
+        least_worth=least,
+    )
+    options = Options(gain=gain, costs=[cost, second], worth=worth)
+    plan = optimise(options, limits)
+    assert keeps(options, limits, plan)
+    assert (plan.at >= least).all()
+    assert plan.gap < 1e-3
 
 
 def test_rows_in_another_order_are_the_same_plan():
