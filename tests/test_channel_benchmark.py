@@ -86,6 +86,7 @@ def test_differences_are_paired_by_seed():
     def of(net: float) -> dict[str, dict[str, float]]:
         return {
             "planners": {"net": net, "budget_used": 0.5},
+            "planners tuned": {"net": net, "budget_used": 0.5},
             "joined": {"net": net * 1.1, "budget_used": 0.9},
         }
 
