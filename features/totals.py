@@ -7,7 +7,7 @@ Out:  `Totals`: the nodes (level, id), [g], and a matrix of zeros and ones, [g, 
 A series counts in many totals at once: its product, category and brand, its territory, its dealer, and
 every dealer above that one. It is a grouped hierarchy, not one tree:
 
-    total | brand_id | category | sku_id | territory_id | dealer_tier_1 | dealer_tier_2 | dealer_id | outlet_id
+    total, brand_id, category, sku_id, territory_id, dealer_tier_1, dealer_tier_2, dealer_id, outlet_id
 
 `dealer_id` is what a dealer sells itself; `dealer_tier_k` adds the dealers below it. A column that
 `static` does not have is no level; a series without a value in one counts in no node of that level.

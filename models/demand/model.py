@@ -87,8 +87,8 @@ class DemandModel:
         ]
         self.spread_ = Spread(levels=self.levels_).fit(_joined(clues), y, segment)
         bands = self.spread_.quantiles(_joined(clues), segment)
-        dealers = np.concatenate([p.static["dealer_id"].astype(str).to_numpy() for p in replay.panels])
-        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, dealers)
+        series = [p.static for p in replay.panels]
+        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, series)
         return self
 
     @property
@@ -123,10 +123,7 @@ class DemandModel:
     def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
         """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
         forecast = self.predict(panel, horizon=horizon)
-        dealers = panel.static["dealer_id"].astype(str).to_numpy()
-        units = self.paths_.draw(
-            forecast.quantiles, forecast.mean, dealers, count=count, rng=np.random.default_rng(seed)
-        )
+        units = self.paths_.draw(forecast.quantiles, forecast.mean, panel.static, count=count, seed=seed)
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
 
     def _ready(self, panel: Panel, steps: int) -> Panel:

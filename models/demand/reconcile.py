@@ -36,7 +36,7 @@ Errors: NotFitted, ValueError (shapes that disagree).
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd  # noqa: F401  (the example)
@@ -59,9 +59,9 @@ class MinTrace:
     """What past errors say about whom to trust."""
 
     totals: Totals
-    variance_: Array | None = field(default=None, init=False, repr=False)  # D [g + n]
+    variance_: Array = field(init=False, repr=False)  # D [g + n]
     scores_: Array = field(init=False, repr=False)  # errors over their deviation / sqrt(m), [g + n, m]
-    shrinkage_: float = field(default=1.0, init=False)  # lambda
+    shrinkage_: float | None = field(default=None, init=False)  # lambda
 
     def fit(self, of_totals: Array, of_series: Array) -> Self:
         """Learn from past errors [g, m] and [n, m]."""
@@ -86,7 +86,7 @@ class MinTrace:
 
     def series(self, totals: Array, series: Array) -> Array:
         """Units of the series, [n, h], from forecasts of totals [g, h] and of series [n, h]."""
-        if self.variance_ is None:
+        if self.shrinkage_ is None:
             raise NotFitted(self)
         if totals.shape[0] != self.totals.count or totals.shape[1:] != series.shape[1:]:
             raise ValueError(f"Forecasts are {totals.shape}, {series.shape}; {self.totals.count} totals.")
@@ -110,7 +110,7 @@ class MinTrace:
         return np.where(held, 0.0, np.maximum(y[g:], 0.0))
 
     def _nearest(self, forecast: Array, held: Mask) -> tuple[Array, Array]:
-        """The nearest point that adds up with the held series at zero, [g + n], and how they pull upwards, [n].
+        """The nearest point that adds up with held series at zero, [g + n], and how these pull upwards, [n].
 
         y = f - W C' v with (C W C') v = C f, the rows of C being the totals and the held series.
         """
@@ -146,15 +146,13 @@ class MinTrace:
 
     def _covariance(self, x: Array) -> Array:
         """W x, [g + n]."""
-        assert self.variance_ is not None
         deviation = np.sqrt(self.variance_)
-        scaled, kept = deviation * x, 1 - self.shrinkage_
+        scaled, kept = deviation * x, 1 - (self.shrinkage_ or 0.0)
         own = 1 - kept * (self.scores_**2).sum(axis=1)  # so that the diagonal of W is D
         return np.asarray(deviation * (own * scaled + kept * (self.scores_ @ (self.scores_.T @ scaled))))
 
     def _diagonal(self, holds: NDArray[np.intp]) -> Array:
         """Of C D C', for the equations to be solved in fewer steps."""
-        assert self.variance_ is not None
         g = self.totals.count
         totals, series = self.variance_[:g], self.variance_[g:]
         return np.concatenate([totals + self.totals.matrix @ series, series[holds]])
