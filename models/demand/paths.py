@@ -53,7 +53,8 @@ Codes = NDArray[np.intp]
 Float32 = NDArray[np.float32]
 GROUPS = ("dealer_id", "sku_id")
 _MOST_SHARE = 0.9
-_PRIOR_ROWS = 200.0  # series and cutoffs that "no dependence" is worth
+_PRIOR_ROWS = 200.0  # series and cutoffs that "steps do not depend" is worth
+_PRIOR_GROUPS = 20.0  # dealers or products and cutoffs that "nothing is shared" is worth
 _TAIL_SCALES = (0.2, 4.0)  # of the natural tail: the least and the most that the mean may ask for
 _CHUNK = 2_000  # series drawn at once
 
@@ -156,30 +157,23 @@ def _weights(quantiles: Array) -> Array:
 def _shares(
     scores: Sequence[Array], weights: Sequence[Array], series: Sequence[pd.DataFrame]
 ) -> dict[str, float]:
-    """What the channel, a dealer's series and a product's series share of a miss, each drawn to nothing.
+    """What the channel, a dealer's series and a product's series share of a miss.
 
     By products of weighted scores of two series at one cutoff and step: of no common name (a), of one dealer
-    (a + b), of one product (a + c). Scores are centred over w cutoffs, which takes a / w out of a: that is put
-    back.
+    (a + b), of one product (a + c). Every dealer and product counts alike: their totals are to be right, not
+    those of the largest only. Scores are centred over w cutoffs, which takes a / w out of a: put back here.
     """
     windows = len(scores)
     window = np.repeat(np.arange(windows), [len(one) for one in scores])
     z, weight = _centred(np.concatenate(scores)), np.concatenate(weights)
-    seen = np.isfinite(z)
-    square = float(np.nansum((weight[:, None] * z) ** 2)) / max(
-        float((weight[:, None] ** 2 * seen).sum()), 1e-300
-    )
+    square = float(np.nansum(z**2)) / max(int(np.isfinite(z).sum()), 1)
     if not square:
         return dict.fromkeys((EVERYONE, *GROUPS), 0.0)
-    sums = {by: _pairs(z, weight, _codes(window, [one[by] for one in series])) for by in GROUPS}
-    apart = _pairs(z, weight, window) - sum(sums.values())
+    pairs = {by: _pairs(z, weight, _codes(window, [one[by] for one in series])) for by in GROUPS}
+    apart = _pairs(z, weight, window).sum(axis=0) - sum(of.sum(axis=0) for of in pairs.values())
     everyone = max(apart[0] / apart[1] / square, 0.0) if apart[1] > 0 else 0.0
-    shares = {
-        by: max(product / pairs / square - everyone, 0.0) * pairs / (pairs + _PRIOR_ROWS)
-        if pairs > 0
-        else 0.0
-        for by, (product, pairs) in sums.items()
-    }
+    shares = {by: _usual(of) / square - everyone for by, of in pairs.items()}
+    shares = {by: max(share, 0.0) for by, share in shares.items()}
     shares[EVERYONE] = everyone * windows / max(windows - 1, 1)
     excess = max(sum(shares.values()) / _MOST_SHARE, 1.0)
     return {by: float(share / excess) for by, share in shares.items()}
@@ -191,22 +185,31 @@ def _centred(z: Array) -> Array:
     return np.asarray(z - np.nansum(z, axis=0) / count)
 
 
+def _usual(pairs: Array) -> float:
+    """Mean over groups of products over weights [groups, 2], drawn to nothing when groups are few."""
+    told = pairs[pairs[:, 1] > 0]
+    if not len(told):
+        return 0.0
+    return float((told[:, 0] / told[:, 1]).mean()) * len(told) / (len(told) + _PRIOR_GROUPS)
+
+
 def _pairs(z: Array, weight: Array, group: Codes) -> Array:
-    """Sum of weighted products over pairs of rows of a group, step by step, and of their weights, [2]."""
-    seen = np.isfinite(z)
-    out = np.zeros(2)
+    """Weighted products summed over pairs of rows of each group, all steps, and their weights, [groups, 2]."""
+    seen, size = np.isfinite(z), int(group.max(initial=-1)) + 1
+    out = np.zeros((size, 2))
     for step in range(z.shape[1]):
         known = seen[:, step]
-        miss, size = weight[known] * z[known, step], weight[known]
-        of, sizes = np.bincount(group[known], miss), np.bincount(group[known], size)
-        out += of @ of - miss @ miss, sizes @ sizes - size @ size
+        code, miss, wide = group[known], weight[known] * z[known, step], weight[known]
+        for column, values in enumerate((miss, wide)):
+            of = np.bincount(code, values, minlength=size)
+            out[:, column] += of**2 - np.bincount(code, values**2, minlength=size)
     return out
 
 
 def _codes(window: Codes, names: "Sequence[pd.Series[str]]") -> Codes:
     """The number of each name at each cutoff, all cutoffs in a row."""
     name = pd.factorize(pd.concat(list(names), ignore_index=True).astype(str))[0]
-    return np.asarray(window * (name.max(initial=0) + 1) + name, dtype=np.intp)
+    return np.asarray(pd.factorize(window * (name.max(initial=0) + 1) + name)[0], dtype=np.intp)
 
 
 @dataclass(frozen=True, kw_only=True)
