@@ -194,7 +194,7 @@ def _usual(pairs: Array) -> float:
 
 
 def _pairs(z: Array, weight: Array, group: Codes) -> Array:
-    """Weighted products summed over pairs of rows of each group, all steps, and their weights, [groups, 2]."""
+    """Weighted products summed over pairs of rows of each group, all steps; their weights, [groups, 2]."""
     seen, size = np.isfinite(z), int(group.max(initial=-1)) + 1
     out = np.zeros((size, 2))
     for step in range(z.shape[1]):
