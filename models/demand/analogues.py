@@ -102,19 +102,20 @@ class Analogues:
         """Mean, quantiles and named analogues of each series."""
         if self.usual_ is None:
             raise NotFitted(self)
-        told = np.exp(self.usual_.predict(panel.static))
+        static = self.usual_.filled(panel.static)
+        told = np.exp(self.usual_.predict(static))
         lately = panel.y[:, -panel.freq.season :]
         count, own = np.isfinite(lately).sum(axis=1), np.nan_to_num(window_mean(lately, lately.shape[1]))
         mean, quantiles = np.zeros(panel.n), np.zeros((panel.n, len(LEVELS)))
         named: list[tuple[Likeness, ...]] = [()] * panel.n
-        for rows, question in self._questions(panel.static, count):
+        for rows, question in self._questions(static, count):
             share = count[rows] / (count[rows] + question.pull)
             guess = share * own[rows] + (1 - share) * told[rows]
-            near = self._nearest(panel.static.iloc[rows], told[rows], question.told)
+            near = self._nearest(static.iloc[rows], told[rows], question.told)
             ratio, bands = _spread(question.ratios, near)
             mean[rows], quantiles[rows] = guess * ratio, guess[:, None] * bands
             for row, like in zip(rows, near, strict=True):
-                named[row] = self._named(panel.static.iloc[row], like[: self.named])
+                named[row] = self._named(static.iloc[row], like[: self.named])
         flat = np.repeat(quantiles[:, None, :], horizon, axis=1)
         return Guess(mean=np.repeat(mean[:, None], horizon, axis=1), quantiles=flat, named=named)
 

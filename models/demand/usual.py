@@ -45,6 +45,7 @@ class Usual:
     middle_: float | None = field(default=None, init=False)
     effects_: Mapping[str, "pd.Series[float]"] = field(default_factory=dict, init=False, repr=False)
     strengths_: Mapping[str, float] = field(default_factory=dict, init=False)  # variance that each explains
+    of_: Mapping[str, tuple[str, "pd.Series[str]"]] = field(default_factory=dict, init=False, repr=False)
 
     def fit(self, size: Array, static: pd.DataFrame) -> Self:
         """Learn effects of every column of `static`."""
@@ -57,6 +58,7 @@ class Usual:
                 told = sum(effects[other][names[other][0]] for other in names if other != by)
                 effects[by] = _drawn(size - self.middle_ - told, code, len(ids), unit[by])
         self.effects_ = {by: pd.Series(effects[by], index=ids) for by, (_, ids) in names.items()}
+        self.of_ = {by: found for by in names if (found := _known_of(static, by)) is not None}
         self.strengths_ = {
             by: float(effects[by][code].var()) if len(size) else 0.0 for by, (code, _) in names.items()
         }
@@ -66,11 +68,24 @@ class Usual:
         """Expected log size, [n]."""
         if self.middle_ is None:
             raise NotFitted(self)
-        out = np.full(len(static), self.middle_)
+        static, out = self.filled(static), np.full(len(static), self.middle_)
         for by, effect in self.effects_.items():
             if by in static:
                 out += _names(static, by).map(effect).fillna(0.0).to_numpy(dtype=float)
         return out
+
+    def filled(self, static: pd.DataFrame) -> pd.DataFrame:
+        """`static` with the attributes of known products and dealers where it does not say them."""
+        known = {
+            by: static[whose].astype(str).map(values)
+            for by, (whose, values) in self.of_.items()
+            if whose in static
+        }
+        said = {
+            by: static[by].where(static[by].notna(), values) if by in static else values
+            for by, values in known.items()
+        }
+        return static.assign(**said)
 
 
 def _names(static: pd.DataFrame, by: str) -> "pd.Series[str]":
@@ -85,10 +100,25 @@ def _ordered(static: pd.DataFrame) -> list[str]:
 
 def _unit(static: pd.DataFrame, by: str, names: Mapping[str, tuple[Codes, pd.Index]]) -> Codes:
     """Of whom an attribute is told, [n]: a category of products, a territory of dealers, else of series."""
+    whose = _whose(static, by)
+    return names[whose][0] if whose else np.arange(len(static))
+
+
+def _whose(static: pd.DataFrame, by: str) -> str | None:
+    """The column that an attribute belongs to: one value for each of its names."""
     for whose in LAST:
-        if whose in names and by != whose and static.groupby(whose)[by].nunique(dropna=False).max() == 1:
-            return names[whose][0]
-    return np.arange(len(static))
+        if whose in static and by not in LAST and static.groupby(whose)[by].nunique(dropna=False).max() == 1:
+            return whose
+    return None
+
+
+def _known_of(static: pd.DataFrame, by: str) -> "tuple[str, pd.Series[str]] | None":
+    """An attribute of each name of the column that it belongs to."""
+    whose = _whose(static, by)
+    if whose is None:
+        return None
+    rows = static[[whose, by]].dropna().astype(str).drop_duplicates(whose)
+    return whose, rows.set_index(whose)[by]
 
 
 def _drawn(rest: Array, code: Codes, count: int, unit: Codes) -> Array:

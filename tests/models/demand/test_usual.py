@@ -36,6 +36,14 @@ def test_a_new_product_is_told_by_its_category():
     assert dear - cheap == pytest.approx(2.0, abs=0.4)
 
 
+def test_attributes_of_a_known_product_need_not_be_said_again():
+    static, _, size = _world()
+    usual = Usual().fit(size, static)
+    bare = static[["dealer_id", "sku_id"]]
+    np.testing.assert_allclose(usual.predict(bare), usual.predict(static))
+    np.testing.assert_allclose(usual.predict(static.assign(category=None)), usual.predict(static))
+
+
 def test_a_name_that_nobody_has_seen_adds_nothing():
     static, _, size = _world()
     usual = Usual().fit(size, static)
