@@ -136,10 +136,10 @@ def _peer(method: str, totals: Totals, errors: Array, forecast: Array) -> Array:
     if method == "dense_mint":
         s = np.vstack([totals.matrix.toarray(), np.eye(len(forecast) - g)])
         peer = methods.MinTrace(method="mint_shrink", nonnegative=True)
-        return np.asarray(peer.fit_predict(S=s, idx_bottom=np.arange(g, len(forecast)), **given)["mean"])
+        return np.asarray(peer.fit_predict(S=s, **given)["mean"])
     s = csr_matrix(vstack([totals.matrix, identity(len(forecast) - g)]))
     sparse = methods.MinTraceSparse(method="wls_var", nonnegative=True)
-    return np.asarray(sparse.fit_predict(S=s, idx_bottom=np.arange(g, len(forecast)), **given)["mean"])
+    return np.asarray(sparse.fit_predict(S=s, **given)["mean"])
 
 
 def _apart(method: str, dealers: int, products: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ asked for three months ahead with 0, 1 or 3 of their own months shown; hidden se
              true launches (series that begin late, first three months) are told apart in `began`.
 Beside: quantiles of the category's months of the last year, of the product's, and the category's mean as
 the answer at every level. Pinball is the mean over the seven levels, over mean demand. How many analogues
-are asked (`nearest`) was chosen on Stallion cutoffs 2015-12 and 2016-06 and on seed 11.
+are asked (`nearest`) was chosen on Stallion's cutoff 2016-06 and on seed 11.
 
 Results: benchmarks/results/launches.json.
 """
@@ -150,7 +150,12 @@ def _pooled(parts: list[dict[tuple[str, int, str], Array]]) -> list[dict[str, An
     total = {key: sum(part.get(key, np.zeros(4)) for part in parts) for part in parts for key in part}
     rows = []
     for (new, months, method), (loss, demand, inside, count) in total.items():
-        row = {"new": new, "months_shown": months, "method": method, "pinball": round(loss / demand, 4)}
+        row = {
+            "new": new,
+            "months_shown": months,
+            "method": method,
+            "pinball": round(float(loss / demand), 4),
+        }
         row["against_category"] = round(loss / total[new, months, "category"][0] - 1, 4)
         rows.append(row | {"coverage_80": round(inside / count, 3), "truths": int(count)})
     return rows
