@@ -25,7 +25,7 @@ POSTED = frozenset(
         "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET
-READ = ("/v1/models", "/v1/alerts")
+READ = ("/v1/models", "/v1/alerts", "/v1/forecasts/{forecast_id}/explanation")
 OWN = ("/v1/dealers/{dealer_id}/plan",)  # of one dealer, open to the dealer itself
 
 

@@ -18,6 +18,8 @@ from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
 from serving.pages import application
 from serving.parse import parse
+from serving.questions import Questions
+from serving.recall import question_of
 from serving.rooms import demand
 from serving.security.guard import Guard
 from serving.settings import Settings
@@ -46,10 +48,12 @@ class Endpoints:
         self.demand = Shelf(DemandSource(settings), poll_seconds=settings.poll_seconds)
         self.board = Shelf(BoardSource(settings), poll_seconds=settings.poll_seconds)
         self.decisions = Decisions(settings.decisions_file)
+        self.questions = Questions(settings.questions_file)
         for shelf in (self.demand, self.board):
             shelf.start()
         pages.state.shelf, pages.state.board = self.demand, self.board
         pages.state.warehouse, pages.state.decisions = settings.warehouse, self.decisions
+        pages.state.settings, pages.state.questions = settings, self.questions
 
     async def __is_ready__(self) -> bool:
         return self.demand.current is not None or bool(self.board.current and self.board.current.scores)
@@ -62,6 +66,7 @@ class Endpoints:
             answer = demand.answer(request, snapshot, max_series=self.settings.max_series)
         except Problem as problem:
             return problem.response()
+        self.questions.keep(question_of(answer.forecast_id, body.raw, snapshot))
         return _said(answer, snapshot.name, snapshot.version, answer.data_version, len(answer.forecasts))
 
     @bentoml.api(route=HEALTH, input_spec=Body, output_spec=ANSWERS[HEALTH].response)  # type: ignore[untyped-decorator]

@@ -77,11 +77,14 @@ class Elasticity:
 
         A missing plan counts as the usual one; where none is usual, the plan has no effect.
         """
-        beta = self.coefficients(panel)
+        beta, change = self.coefficients(panel), self.change(panel, horizon)
+        return np.asarray(np.clip(np.einsum("ntp,np->nt", change, beta), -_WIDEST, _WIDEST))
+
+    def change(self, panel: Panel, horizon: int) -> Array:
+        """Each plan (a price in logs) against its usual last year, [n, t + h, p]."""
         x = self._design(panel, panel.t + horizon)
         usual = _observed_mean(x[:, max(panel.t - panel.freq.season, 0) : panel.t])
-        effect = np.einsum("ntp,np->nt", np.nan_to_num(x - usual), beta)
-        return np.asarray(np.clip(effect, -_WIDEST, _WIDEST))
+        return np.nan_to_num(x - usual)
 
     def _design(self, panel: Panel, width: int) -> Array:
         layers = np.full((panel.n, width, len(self.names_ or ())), np.nan)

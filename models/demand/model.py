@@ -103,7 +103,7 @@ class DemandModel:
         steps = self.horizon_ if horizon is None else horizon
         if not 1 <= steps <= self.horizon_:
             raise HorizonTooLong(steps, self.horizon_)
-        panel = self._ready(panel, steps)
+        panel = self.ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]
         segment = self.segments_.names(panel.y, panel.freq.season)
         mean = self.stack_.combine(layers, segment)
@@ -120,6 +120,14 @@ class DemandModel:
             notes=notes,
         )
 
+    def ready(self, panel: Panel, steps: int) -> Panel:
+        """The panel with the plans and signals of training; plans complete for the steps asked."""
+        absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
+        plans = {name: panel.plans.get(name, absent) for name in self.plans_}
+        signals = {name: panel.signals.get(name, absent[:, : panel.t]) for name in self.signals_}
+        known = replace(panel, plans=plans, signals=signals)
+        return known.require_plans(steps).carry_plans(self.horizon_)
+
     def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
         """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
         forecast = self.predict(panel, horizon=horizon)
@@ -128,14 +136,6 @@ class DemandModel:
             forecast.quantiles, forecast.mean, dealers, count=count, rng=np.random.default_rng(seed)
         )
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
-
-    def _ready(self, panel: Panel, steps: int) -> Panel:
-        """The panel with the plans and signals of training; plans complete for the steps asked."""
-        absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
-        plans = {name: panel.plans.get(name, absent) for name in self.plans_}
-        signals = {name: panel.signals.get(name, absent[:, : panel.t]) for name in self.signals_}
-        known = replace(panel, plans=plans, signals=signals)
-        return known.require_plans(steps).carry_plans(self.horizon_)
 
     def _honest(
         self, panel: Panel, mean: Array, quantiles: Array

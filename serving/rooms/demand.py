@@ -122,7 +122,10 @@ class ModelUsed(BaseModel):
 class Response(BaseModel):
     """Forecasts, in the order of the request."""
 
-    forecast_id: str = Field(description="The same question to the same model and data has the same id.")
+    forecast_id: str = Field(
+        description="The same question to the same model and data has the same id. "
+        "GET /v1/forecasts/{forecast_id}/explanation says why."
+    )
     model: ModelUsed
     as_of: str = Field(description="Last known period; forecasts begin with the next.", examples=["2017-09"])
     data_version: str = Field(description="Of the history that the forecast starts from.")
@@ -137,11 +140,10 @@ FIELDS = frozenset(f for m in (Request, Series, Observation, Values) for f in m.
 def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response:
     """Every asked series from one call of the model."""
     _check_count(request, max_series)
-    model, horizon = snapshot.model, _horizon(request, snapshot.model)
-    panel = _planned(_panel(request, snapshot, horizon), request, horizon, model.plans_)
-    forecast = model.predict(panel, horizon=horizon)
+    panel, horizon = asked(request, snapshot)
+    forecast = snapshot.model.predict(panel, horizon=horizon)
     return Response(
-        forecast_id=_forecast_id(snapshot, panel, request, horizon),
+        forecast_id=forecast_id(snapshot, panel, request, horizon),
         model=model_used(snapshot),
         as_of=written(panel.periods()[-1:], panel.freq)[0],
         data_version=snapshot.data_version if request.keys else f"request-{panel.fingerprint()}",
@@ -149,6 +151,13 @@ def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response
         unit="units",
         forecasts=_worded(forecast, panel, request.levels),
     )
+
+
+def asked(request: Request, snapshot: Snapshot) -> tuple[Panel, int]:
+    """What the model is asked: the series with their plans, and how far ahead."""
+    horizon = _horizon(request, snapshot.model)
+    plans = snapshot.model.plans_
+    return _planned(_panel(request, snapshot, horizon), request, horizon, plans), horizon
 
 
 def _check_count(request: Request, max_series: int) -> None:
@@ -237,8 +246,9 @@ def model_used(snapshot: Snapshot) -> ModelUsed:
     )
 
 
-def _forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: int) -> str:
-    asked = [
+def forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: int) -> str:
+    """The name of an answer: of the model, the series as they were asked, and how."""
+    question = [
         snapshot.name,
         snapshot.version,
         panel.fingerprint(),
@@ -246,7 +256,7 @@ def _forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: in
         request.levels,
         request.missing_plans,
     ]
-    return f"f-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:20]}"
+    return f"f-{hashlib.sha256(json.dumps(question).encode()).hexdigest()[:20]}"
 
 
 def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float]) -> list[SeriesForecast]:

@@ -312,3 +312,20 @@ def test_every_answer_carries_the_safe_headers(service):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "server" not in headers
+
+
+def test_a_forecast_can_be_explained_by_its_id_and_adds_up(planner):
+    body = planner.post(PATH, json=ONE).json()
+    answer = planner.get(f"{PATH}/{body['forecast_id']}/explanation", params={"period": "2017-11"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    period = body["forecasts"][0]["periods"][1]
+    assert told["periods"][0]["mean"] == period["mean"]
+    assert sum(d["units"] for d in told["periods"][0]["drivers"]) == pytest.approx(period["mean"], abs=1e-3)
+
+
+def test_a_forecast_that_nobody_was_given_is_not_explained(planner):
+    body = problem(planner.get(f"{PATH}/f-0123/explanation"), 404)
+    assert body.type == "/docs#unknown-forecast"
+    assert "POST /v1/forecasts" in body.next_step
+    problem(planner.get(f"{PATH}/f-0123/explanation", params={"perod": "2017-11"}), 422)
