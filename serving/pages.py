@@ -26,7 +26,7 @@ from serving.metrics import expose
 from serving.parse import parse
 from serving.questions import Question
 from serving.recall import recalled, unknown
-from serving.rooms import anomaly, dealer_plan, explanation
+from serving.rooms import added, anomaly, dealer_plan, explanation, overrides
 from serving.rooms.demand import model_used
 from serving.scores import Scores
 from serving.security.guard import CALLER, ROLE
@@ -182,6 +182,52 @@ def _explained(request: Request) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
+async def _override(request: Request) -> Response:
+    return await run_in_threadpool(_overridden, request, await request.body())
+
+
+def _overridden(request: Request, body: bytes) -> Response:
+    """Write a planner's figures, and who did so; the next forecast shows them."""
+    state, caller = request.app.state, request.scope[CALLER]
+    try:
+        snapshot = state.shelf.need()
+        asked = parse(overrides.Request, body, known=overrides.FIELDS)
+        author = overrides.Author.of(asked, caller, pd.Timestamp.now("UTC"))
+        most = state.settings.max_series
+        answer = overrides.override(asked, snapshot, _lake(request), author, max_series=most)
+    except Problem as problem:
+        return problem.response()
+    told = {name: getattr(answer, name) for name in ("edit_id", "written", "author")}
+    state.audit.note(
+        request_id=REQUEST_ID.get(), caller=caller, event="override", cells=len(answer.cells), **told
+    )
+    return _of_demand(answer, snapshot, len({cell.unique_id for cell in answer.cells}))
+
+
+async def _fva(request: Request) -> Response:
+    return await run_in_threadpool(_added, request)
+
+
+def _added(request: Request) -> Response:
+    """What each stage, and each planner, was worth so far."""
+    state = request.app.state
+    try:
+        asked, snapshot = parse(added.Request, _queried(request), known=added.FIELDS), state.shelf.need()
+        answer = added.answer(asked, snapshot, state.hand.rows())
+    except Problem as problem:
+        return problem.response()
+    return _of_demand(answer, snapshot, 0)
+
+
+def _of_demand(answer: BaseModel, snapshot: Snapshot, series: int) -> Response:
+    headers = {
+        "Qudao-Model": f"{snapshot.name}/{snapshot.version}",
+        "Qudao-Data": snapshot.data_version,
+        "Qudao-Series": str(series),
+    }
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
 def _then_or_now(asked: explanation.Request, question: Question, state: State) -> explanation.Response:
     """By what answers now, when it would answer the same; else by what answered then."""
     try:
@@ -244,5 +290,7 @@ def application() -> Starlette:
         Route("/v1/alerts/{alert_id}/verdict", _verdict, methods=["POST"]),
         Route(dealer_plan.ROUTE, _plan, methods=["POST"]),
         Route(explanation.ROUTE, _explanation),
+        Route(overrides.ROUTE, _override, methods=["POST"]),
+        Route(added.ROUTE, _fva),
     ]
     return Starlette(routes=routes)

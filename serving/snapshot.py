@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from models.registry import Registry
 
 log = logging.getLogger("qudao.snapshot")
+ASIDE = ("overrides",)  # read with every forecast: they move no model's answer
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -104,7 +105,8 @@ class DemandSource:
 
     def stamp(self) -> Hashable:
         """Champion, data version and day."""
-        return self._registry.champion("demand"), self._lake.version(), datetime.now(UTC).date()
+        data = self._lake.version(without=ASIDE)
+        return self._registry.champion("demand"), data, datetime.now(UTC).date()
 
     def build(self) -> Snapshot:
         """The champion with the panel of today."""
