@@ -11,6 +11,8 @@ that was loaded to the end of 2025 is scored as of then, also when it is asked y
 Errors: models.registry.NoChampion (by `need`).
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -91,6 +93,14 @@ class Scores:
         """The last moment that is seen, as a day."""
         return f"{self.moment:%Y-%m-%d}"
 
+    @property
+    def forecast_id(self) -> str:
+        """Names the demand distribution that was heard, the same for all rooms; "" without one."""
+        if "forecast" not in self.others:
+            return ""
+        drawn = json.dumps([self.models["demand"], self.data_version, self.moment.isoformat()])
+        return f"f-{hashlib.sha256(drawn.encode()).hexdigest()[:20]}"
+
     @cached_property
     def book(self) -> Any:
         """What screens orders, made once for all calls."""
@@ -157,6 +167,7 @@ def score_rooms(
 def stamped(scores: Scores) -> dict[str, pd.DataFrame]:
     """The frames with what made them in every row."""
     made = {"model_version": scores.version, "data_version": scores.data_version, "as_of": scores.as_of}
+    made |= {"forecast_id": scores.forecast_id}
     return {name: frame.assign(**made) for name, frame in scores.frames.items()}
 
 

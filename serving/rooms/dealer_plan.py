@@ -15,8 +15,6 @@ Errors: serving.errors.NotFound (a dealer of whom no room knows), NotReady (no r
 'brand'
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
@@ -180,7 +178,7 @@ def answer(dealer_id: str, request: Request, rooms: Rooms) -> Response:
     told = Response(
         dealer_id=dealer_id,
         view="brand",
-        forecast_id=forecast_id(rooms),
+        forecast_id=next((s.forecast_id for s in rooms.values() if s.forecast_id), None),
         as_of=one.as_of,
         data_version=one.data_version,
         models=_models(rooms),
@@ -202,16 +200,6 @@ def again(question: Mapping[str, Any], rooms: Rooms) -> Any:
     """The answer to a question that was kept, as JSON holds it."""
     asked = {name: value for name, value in question.items() if name != "dealer_id"}
     return answer(question["dealer_id"], Request(**asked), rooms).model_dump(mode="json")
-
-
-def forecast_id(rooms: Rooms) -> str | None:
-    """One name for the distribution that these rooms drew from; None without a demand model."""
-    version = _models(rooms).get("demand")
-    if version is None:
-        return None
-    one = next(iter(rooms.values()))
-    drawn = json.dumps([version, one.data_version, one.moment.isoformat()])
-    return f"f-{hashlib.sha256(drawn.encode()).hexdigest()[:20]}"
 
 
 def _own_view(told: Response) -> Response:
