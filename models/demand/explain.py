@@ -33,7 +33,6 @@ from numpy.typing import NDArray
 
 from features.panel import Panel
 from features.windows import level
-from models.demand.analogues import Analogues
 from models.demand.boosted import Boosted
 from models.demand.forecast import Forecast
 from models.demand.likeness import nearest
@@ -78,7 +77,6 @@ class Explainable(Protocol):
     horizon_: int
     stack_: Stack
     segments_: Segments
-    analogues_: Analogues
 
     def predict(self, panel: Panel, *, horizon: int | None = None) -> Forecast: ...
 
@@ -228,7 +226,7 @@ def _families(trees: Boosted, bare: Panel, steps: int) -> tuple[dict[str, Array]
 def _fallback(model: Explainable, one: Panel, told: Forecast) -> tuple[dict[str, Array], dict[str, Array]]:
     """Drivers of a forecast by analogues: what others sell, and what its own sales move."""
     unseen = replace(one, y=np.full_like(one.y, np.nan))
-    usual = model.analogues_.mean(unseen, model.horizon_)[0, : len(told.periods)]
+    usual = model.predict(unseen, horizon=len(told.periods)).mean[0]
     return {"dealer_product": usual, "recent_sales": told.mean[2] - usual}, {}
 
 

@@ -120,14 +120,6 @@ class DemandModel:
             notes=notes,
         )
 
-    def ready(self, panel: Panel, steps: int) -> Panel:
-        """The panel with the plans and signals of training; plans complete for the steps asked."""
-        absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
-        plans = {name: panel.plans.get(name, absent) for name in self.plans_}
-        signals = {name: panel.signals.get(name, absent[:, : panel.t]) for name in self.signals_}
-        known = replace(panel, plans=plans, signals=signals)
-        return known.require_plans(steps).carry_plans(self.horizon_)
-
     def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
         """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
         forecast = self.predict(panel, horizon=horizon)
@@ -136,6 +128,14 @@ class DemandModel:
             forecast.quantiles, forecast.mean, dealers, count=count, rng=np.random.default_rng(seed)
         )
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
+
+    def ready(self, panel: Panel, steps: int) -> Panel:
+        """The panel with the plans and signals of training; plans complete for the steps asked."""
+        absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
+        plans = {name: panel.plans.get(name, absent) for name in self.plans_}
+        signals = {name: panel.signals.get(name, absent[:, : panel.t]) for name in self.signals_}
+        known = replace(panel, plans=plans, signals=signals)
+        return known.require_plans(steps).carry_plans(self.horizon_)
 
     def _honest(
         self, panel: Panel, mean: Array, quantiles: Array
