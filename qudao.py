@@ -6,8 +6,9 @@
     qudao release demand                    the gate: better, and honest about it, or not at all
     qudao serve                             forecasts over HTTP
     qudao score demand --as-of 2025-12 --out forecasts
-    qudao score credit --as-of 2025-12 --out credit      health, growth, credit and anomaly alike
+    qudao score credit --as-of 2025-12 --out credit      health, growth, credit, anomaly and rebate alike
     qudao contract review contracts.jsonl --out reviewed.jsonl
+    qudao benchmark channel                 a simulated year under our decisions and under planners' rules
     qudao backtest sales.csv --out report   try it on your own file, no warehouse needed
 
 QUDAO_HOME names the folder that holds `mlruns/` and `warehouse/` (default: this one).
@@ -51,8 +52,16 @@ app.add_typer(contracts, name="contract")
 console, complaints = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 PROJECT = Path(__file__).resolve().parent
 
-ROOMS = ("demand", "health", "growth", "credit", "anomaly", "contract")
+ROOMS = (
+    *("demand", "health", "growth", "credit", "anomaly", "contract"),
+    *("currency", "price", "rebate", "inventory"),
+)
 Room = Annotated[str, typer.Argument(help=f"The room: {', '.join(ROOMS)}.")]
+BENCHMARKS = (*ROOMS, "channel")
+Measured = Annotated[
+    str,
+    typer.Argument(metavar="ROOM", help=f"The room: {', '.join(ROOMS)}; or channel: a year of all together."),
+]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 Settings = Annotated[
@@ -212,7 +221,7 @@ def serve(
 
 @app.command()
 def benchmark(
-    room: Room,
+    room: Measured,
     data: Annotated[
         str | None, typer.Option(help="One public data set (default: all that are there).")
     ] = None,
@@ -223,10 +232,24 @@ def benchmark(
     time_column: Annotated[
         str | None, typer.Option(help="credit: its column of dates or periods, to judge in order of time.")
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help="channel: simulated worlds, each with its own luck (default: 8).", min=2),
+    ] = None,
 ) -> None:
-    """Measure the room on public data, beside simple methods and peers; JSON in benchmarks/results."""
-    _open(room)
-    given = {"--data": data, "--file": file, "--label": label, "--time-column": time_column}
+    """Measure the room on public data, beside simple methods and peers; JSON in benchmarks/results.
+
+    `channel` is no room: it is a year on the simulator under our decisions (orders, rebates, prices) and
+    under planners' rules, with the same demand for both: service, stock cost, rebates and margin.
+    """
+    _open(room, BENCHMARKS)
+    given = {
+        "--data": data,
+        "--file": file,
+        "--label": label,
+        "--time-column": time_column,
+        "--seeds": seeds,
+    }
     chosen = [word for option, value in given.items() if value for word in (option, str(value))]
     script = PROJECT / "benchmarks" / f"{room}.py"
     raise typer.Exit(subprocess.run([sys.executable, str(script), *chosen], check=False).returncode)  # noqa: S603
@@ -463,10 +486,10 @@ def _keyring(settings: Any) -> "Keyring":
     return Keyring(settings.keys_folder)
 
 
-def _open(room: str) -> None:
-    if room not in ROOMS:
+def _open(room: str, known: tuple[str, ...] = ROOMS) -> None:
+    if room not in known:
         raise ChannelError(
-            f"No room is called {room!r}; expected one of {', '.join(ROOMS)}.{hint(room, ROOMS)}"
+            f"No room is called {room!r}; expected one of {', '.join(known)}.{hint(room, known)}"
         )
 
 

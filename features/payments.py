@@ -13,7 +13,8 @@ What is odd, and what is done: credit notes (negative invoices) lower what is op
 a prepayment counts from the moment of its invoice; what was paid beyond an invoice, and payments of
 an invoice that is not on record, are counted apart (`notes`) and lower nothing; a payment back
 (negative) opens its invoice again. Currencies are never added: each amount is converted at the last rate
-known when it was booked, or MissingRate names the pair.
+known when it was booked (a payment in its invoice's currency: when the invoice was), or MissingRate names
+the pair.
 
 Errors: MissingRate. Limits: a corrected invoice counts from its correction on.
 
@@ -92,8 +93,10 @@ class Ledger:
         """The ledger of tables as they are known (features.known first, when they hold more)."""
         invoices, payments = _table(tables, "invoices"), _table(tables, "payments")
         one = currency or _commonest(invoices)
-        invoices = _converted(invoices, one, tables, "issued_at")
-        payments = _converted(payments, one, tables, "paid_at")
+        booked = _later(invoices["issued_at"], invoices["known_at"])
+        moments = _paid_moments(invoices.assign(booked=booked), payments)
+        invoices = _converted(invoices, one, tables, booked)
+        payments = _converted(payments, one, tables, moments)
         bills, applied, notes = settled(invoices, payments, grace_days=grace_days)
         dealer_ids = pd.Index(sorted(set(bills["dealer_id"])))
         begins = bills["known_at"].min()
@@ -260,13 +263,23 @@ def settled(
     return out, paid, notes
 
 
-def _converted(frame: pd.DataFrame, currency: str, tables: Tables, day: str) -> pd.DataFrame:
+def _paid_moments(invoices: pd.DataFrame, payments: pd.DataFrame) -> "pd.Series[Any]":
+    """When each payment is valued: with its invoice, when it is in the invoice's currency.
+
+    So what was invoiced and paid in full is paid in full, whatever the rate did in between.
+    """
+    own = invoices.set_index("invoice_id")
+    same = _of(own["currency"], payments) == payments["currency"]
+    own_moment = _of(own["booked"], payments)
+    return own_moment.where(same, _later(payments["paid_at"], payments["known_at"]))
+
+
+def _converted(frame: pd.DataFrame, currency: str, tables: Tables, moments: "pd.Series[Any]") -> pd.DataFrame:
     if not (frame["currency"] != currency).any():
         return frame
     rates = tables.get(
         "fx_rates", pd.DataFrame(columns=["base_currency", "quote_currency", "rate", "known_at"])
     )
-    moments = _later(frame[day], frame["known_at"])
     amounts = converted(
         frame["amount"].to_numpy(float), list(frame["currency"]), moments, rates, currency=currency
     )

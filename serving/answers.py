@@ -12,12 +12,31 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from serving.parse import parse
-from serving.rooms import contract, credit, growth, health, orders
+from serving.rooms import (
+    contract,
+    credit,
+    currency,
+    depth,
+    growth,
+    health,
+    inventory,
+    offers,
+    orders,
+    price,
+    rebate,
+    stock,
+)
 from serving.scores import Scores
 
 HEALTH, CREDIT = "/v1/dealers/health", "/v1/dealers/credit"
 GROWTH, ADMISSION = "/v1/dealers/growth", "/v1/dealers/admission"
 ORDERS, CONTRACTS = "/v1/risk/orders", "/v1/contracts/review"
+CURRENCY = "/v1/fx/recommend"
+REBATE_EFFECT, REBATE_OPTIMIZE = "/v1/rebates/effect", "/v1/rebates/optimize"
+ATTAINMENT, SIMULATE = "/v1/rebates/attainment", "/v1/rebates/simulate"
+PRICES = "/v1/prices/suggest"
+SUGGEST, POLICY = "/v1/orders/suggest", "/v1/inventory/policy"
+REBALANCE, ALLOCATION = "/v1/inventory/rebalance", "/v1/allocation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +114,46 @@ ANSWERS: dict[str, Answerer] = {
         example=orders.EXAMPLE,
         answer=orders.answer,
     ),
+    CURRENCY: Answerer(
+        room="currency",
+        operation="recommend_currency",
+        summary="The currency to invoice each dealer in, by expected cost, risk and history",
+        request=currency.Request,
+        response=currency.Response,
+        fields=currency.FIELDS,
+        example=currency.EXAMPLE,
+        answer=currency.answer,
+    ),
+    ATTAINMENT: Answerer(
+        room="rebate",
+        operation="rebate_attainment",
+        summary="How far each dealer is from its next tier, how likely, and what to set aside",
+        request=rebate.Request,
+        response=rebate.Response,
+        fields=rebate.FIELDS,
+        example=rebate.EXAMPLE,
+        answer=rebate.attainment,
+    ),
+    SIMULATE: Answerer(
+        room="rebate",
+        operation="rebate_simulate",
+        summary="What a ladder would pay, exactly for given purchases, as a spread for forecast ones",
+        request=rebate.SimulateRequest,
+        response=rebate.SimulateResponse,
+        fields=rebate.FIELDS,
+        example=rebate.SIMULATE_EXAMPLE,
+        answer=rebate.simulate,
+    ),
+    PRICES: Answerer(
+        room="price",
+        operation="suggest_prices",
+        summary="The price of each dealer and product, inside margin floor, step and corridor",
+        request=price.Request,
+        response=price.Response,
+        fields=price.FIELDS,
+        example=price.EXAMPLE,
+        answer=price.answer,
+    ),
     CONTRACTS: Answerer(
         room="contract",
         operation="review_contract",
@@ -105,5 +164,66 @@ ANSWERS: dict[str, Answerer] = {
         example=contract.EXAMPLE,
         answer=contract.answer,
         decides=False,  # a contract's text is not kept
+    ),
+    REBATE_EFFECT: Answerer(
+        room="rebate",
+        operation="rebate_effect",
+        summary="What a deeper or flatter rebate would bring each dealer",
+        request=depth.EffectRequest,
+        response=depth.EffectResponse,
+        fields=depth.FIELDS,
+        example=depth.EXAMPLE,
+        answer=depth.effect,
+        decides=False,
+    ),
+    REBATE_OPTIMIZE: Answerer(
+        room="rebate",
+        operation="optimize_rebates",
+        summary="One offer for each dealer within budgets, caps and floors, with a proven gap",
+        request=offers.Optimize,
+        response=offers.OptimizeResponse,
+        fields=offers.FIELDS,
+        example=offers.EXAMPLE,
+        answer=offers.optimize,
+    ),
+    SUGGEST: Answerer(
+        room="inventory",
+        operation="suggest_orders",
+        summary="What each dealer should order of each product",
+        request=inventory.Request,
+        response=inventory.Response,
+        fields=inventory.FIELDS,
+        example=inventory.EXAMPLE,
+        answer=inventory.suggest,
+    ),
+    POLICY: Answerer(
+        room="inventory",
+        operation="inventory_policy",
+        summary="At what stock to order, and up to where",
+        request=inventory.Request,
+        response=inventory.PolicyResponse,
+        fields=inventory.FIELDS,
+        example=inventory.POLICY_EXAMPLE,
+        answer=inventory.policy,
+    ),
+    REBALANCE: Answerer(
+        room="inventory",
+        operation="rebalance",
+        summary="Transfers between dealers that are worth their freight",
+        request=stock.RebalanceRequest,
+        response=stock.RebalanceResponse,
+        fields=stock.REBALANCE_FIELDS,
+        example=stock.REBALANCE_EXAMPLE,
+        answer=stock.rebalance,
+    ),
+    ALLOCATION: Answerer(
+        room="inventory",
+        operation="allocate",
+        summary="Scarce stock of one product shared out over dealers",
+        request=stock.AllocationRequest,
+        response=stock.AllocationResponse,
+        fields=stock.ALLOCATION_FIELDS,
+        example=stock.ALLOCATION_EXAMPLE,
+        answer=stock.allocate,
     ),
 }

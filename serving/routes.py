@@ -23,6 +23,16 @@ POSTED = frozenset(
         "/v1/risk/orders",
         "/v1/alerts/{alert_id}/verdict",
         "/v1/contracts/review",
+        "/v1/fx/recommend",
+        "/v1/prices/suggest",
+        "/v1/rebates/effect",
+        "/v1/rebates/optimize",
+        "/v1/rebates/attainment",
+        "/v1/rebates/simulate",
+        "/v1/orders/suggest",
+        "/v1/inventory/policy",
+        "/v1/inventory/rebalance",
+        "/v1/allocation",
         "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET

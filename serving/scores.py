@@ -1,9 +1,10 @@
 """Scores: what every scoring room says of the data of one moment.
 
 The rooms are asked in the order in which one needs another: contract and health first, then
-credit as far as it goes without alerts, anomaly, credit with the alerts, growth. A room without
-a model is left out, and those that would use its answer fall back as they state. A batch and the
-service both come through here, so they say the same.
+credit as far as it goes without alerts, anomaly, credit with the alerts, growth, then the
+rooms that decide: currency, price, rebate, inventory. A room without a model is left out, and those
+that would use its answer fall back as they state. A batch and the service both come through here, so
+they say the same.
 
 The moment of an answer is the last one at which anything became known (`last_known`): a warehouse
 that was loaded to the end of 2025 is scored as of then, also when it is asked years later.
@@ -23,19 +24,28 @@ import pandas as pd
 from features.known import Tables, last_known
 from serving.outlook import outlook
 
-ORDER = ("contract", "health", "credit", "anomaly", "growth")
-STEPS = ("contract", "health", "credit", "anomaly", "credit", "growth")  # credit again, with the alerts
+ORDER = (
+    *("contract", "health", "credit", "anomaly", "growth"),
+    *("currency", "price", "rebate", "inventory"),
+)
+STEPS = (  # credit again, with the alerts
+    *("contract", "health", "credit", "anomaly", "credit", "growth"),
+    *("currency", "price", "rebate", "inventory"),
+)
 Frames = Mapping[str, pd.DataFrame]
 _TOLD: dict[str, dict[str, str]] = {  # room -> its frame: the name under which other rooms know it
     "contract": {"clauses": "clauses"},
     "health": {"dealers": "health"},
     "credit": {"dealers": "credit"},
     "anomaly": {"alerts": "alerts"},
+    "currency": {"currencies": "currencies"},
+    "rebate": {"attainment": "attainment"},
 }
 _NEEDS = {
     "credit": {"contract", "anomaly"},
     "anomaly": {"contract", "credit"},
     "growth": {"contract", "health", "credit", "anomaly"},
+    "inventory": {"rebate"},
 }
 
 

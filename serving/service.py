@@ -5,14 +5,14 @@ serving.pages. A room's work is in serving.rooms: a method only joins the questi
 current snapshot.
 """
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import bentoml
 from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from serving.answers import ADMISSION, ANSWERS, CONTRACTS, CREDIT, GROWTH, HEALTH, ORDERS
+from serving.answers import ANSWERS, Answerer
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
@@ -73,36 +73,6 @@ class Endpoints:
         self.questions.keep(question_of(answer.forecast_id, body.raw, snapshot))
         return _said(answer, snapshot.name, snapshot.version, answer.data_version, len(answer.forecasts))
 
-    @bentoml.api(route=HEALTH, input_spec=Body, output_spec=ANSWERS[HEALTH].response)  # type: ignore[untyped-decorator]
-    def health(self, body: Body, /) -> Response:
-        """How well each dealer is doing, and which way."""
-        return self._scored(HEALTH, body)
-
-    @bentoml.api(route=GROWTH, input_spec=Body, output_spec=ANSWERS[GROWTH].response)  # type: ignore[untyped-decorator]
-    def growth(self, body: Body, /) -> Response:
-        """Each dealer's tier, the way to the next, and the support that helps most."""
-        return self._scored(GROWTH, body)
-
-    @bentoml.api(route=ADMISSION, input_spec=Body, output_spec=ANSWERS[ADMISSION].response)  # type: ignore[untyped-decorator]
-    def admission(self, body: Body, /) -> Response:
-        """Whether to admit a new dealer, from what is known of it."""
-        return self._scored(ADMISSION, body)
-
-    @bentoml.api(route=CREDIT, input_spec=Body, output_spec=ANSWERS[CREDIT].response)  # type: ignore[untyped-decorator]
-    def credit(self, body: Body, /) -> Response:
-        """Default probabilities, class and credit limit of dealers."""
-        return self._scored(CREDIT, body)
-
-    @bentoml.api(route=ORDERS, input_spec=Body, output_spec=ANSWERS[ORDERS].response)  # type: ignore[untyped-decorator]
-    def orders(self, body: Body, /) -> Response:
-        """Approve, review or hold each order before it is shipped."""
-        return self._scored(ORDERS, body)
-
-    @bentoml.api(route=CONTRACTS, input_spec=Body, output_spec=ANSWERS[CONTRACTS].response)  # type: ignore[untyped-decorator]
-    def contracts(self, body: Body, /) -> Response:
-        """Clauses of a contract with their risk, what is missing, and better wording."""
-        return self._scored(CONTRACTS, body)
-
     def _scored(self, route: str, body: Body) -> Response:
         """The answer of a scoring room; what decides something is kept for replay."""
         one = ANSWERS[route]
@@ -121,6 +91,20 @@ def _said(answer: BaseModel, room: str, version: str, data_version: str, series:
     headers = {"Qudao-Model": f"{room}/{version}", "Qudao-Data": data_version, "Qudao-Series": str(series)}
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
+
+def _endpoint(route: str, one: Answerer) -> Any:
+    """The method that answers a path of serving.answers."""
+
+    def method(self: Endpoints, body: Body, /) -> Response:
+        return self._scored(route, body)
+
+    method.__name__ = method.__qualname__ = one.operation
+    method.__doc__ = f"{one.summary}."
+    return bentoml.api(route=route, input_spec=Body, output_spec=one.response)(method)
+
+
+for _route, _one in ANSWERS.items():
+    setattr(Endpoints, _one.operation, _endpoint(_route, _one))
 
 service = bentoml.service(
     name="qudao",

@@ -33,7 +33,10 @@ from training.score_report import write_score_report
 from training.track import Run, code_version, tracked
 from training.trust import scorecard
 
-ROOMS = ("health", "growth", "credit", "anomaly", "contract")
+ROOMS = (
+    *("health", "growth", "credit", "anomaly", "contract"),
+    *("currency", "price", "rebate", "inventory"),
+)
 
 
 class UnknownRoom(ChannelError):

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.simulator.abroad import settled_abroad
 from features.simulator.awards import rebate_awards
 from features.simulator.contracts import contracts
 from features.simulator.fx import fx_rates
@@ -68,7 +69,10 @@ def simulate(world: World | None = None) -> Channel:
     contract_table, clauses = contracts(chosen, nouns.periods, nouns.land)
     drawn = chain(_tables(nouns), [("contracts", contract_table), ("fx_rates", fx_table)])
     tables = {name: coerce(name, frame.reset_index(drop=True)) for name, frame in drawn}
-    truth = _truth(nouns) | {"clauses": clauses, "fx_volatilities": fx_truth}
+    dealers, invoices, payments = (tables[name] for name in ("dealers", "invoices", "payments"))
+    abroad = settled_abroad(chosen, dealers, invoices, payments, tables["fx_rates"])
+    tables["invoices"], tables["payments"], own = abroad
+    truth = _truth(nouns) | {"clauses": clauses, "fx_volatilities": fx_truth, "own_currencies": own}
     return Channel(chosen, tables, {name: frame.reset_index(drop=True) for name, frame in truth.items()})
 
 

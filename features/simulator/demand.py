@@ -33,6 +33,8 @@ class Demand:
     """Mean and draw, [n, t], units a period."""
 
     mean: Array
+    rate: Array  # of the Poisson draw: the mean with its noise, before project orders
+    buying: NDArray[np.float32]  # [n], chance that there is any demand in a period
     wanted: Array
 
     @classmethod
@@ -43,11 +45,20 @@ class Demand:
         mean = np.exp(log) * sold.level[:, None] * sold.grid.periods.months * sold.active
         noisy = mean * np.exp(_noise(rng, world, mean.shape, sold.grid.periods.per_month))
         slow = world.rng("intermittency").uniform(0.2, 0.6, len(mean)).astype(np.float32)
-        rate = np.where(sold.slow, slow, np.float32(1))[:, None]  # of periods with any demand
-        buys = rng.random(mean.shape, dtype=np.float32) < rate
+        buying = np.where(sold.slow, slow, np.float32(1))
+        buys = rng.random(mean.shape, dtype=np.float32) < buying[:, None]
         spread = rng.standard_gamma(_SHAPE, mean.shape, dtype=np.float32) / _SHAPE
-        units = rng.poisson(noisy * spread * buys / rate).astype(np.float32)
-        return cls(mean, units + project_units)
+        rate = noisy * spread * buys / buying[:, None]
+        units = rng.poisson(rate).astype(np.float32)
+        return cls(mean, rate, buying, units + project_units)
+
+
+def futures(world: World, mean: Array, buying: Array, rng: np.random.Generator) -> Array:
+    """One draw of the law that a world draws its demand from, of monthly means [n, h]: for oracles."""
+    noisy = mean * np.exp(_noise(rng, world, mean.shape, 1.0))
+    spread = rng.standard_gamma(_SHAPE, mean.shape, dtype=np.float32) / _SHAPE
+    buys = rng.random(mean.shape, dtype=np.float32) < buying[:, None]
+    return np.asarray(rng.poisson(noisy * spread * buys / buying[:, None]), dtype=np.float32)
 
 
 def trends(world: World, quality: NDArray[np.float64], sold: Assortment) -> Array:

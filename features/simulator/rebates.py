@@ -90,6 +90,22 @@ class Rebates:
         published = frame["known_at"] <= pd.Timestamp(sold.grid.periods.now)
         return frame.assign(programme_id="R" + frame["programme_id"])[published]
 
+    def paid(self, year: int, amount: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Exact rebate of each dealer for what it bought in a year, [d], CNY in cents.
+
+        Whole numbers all the way: cents times ten-thousandths, half a cent rounded up.
+        """
+        cents = np.round(amount * 100).astype(np.int64)
+        thresholds = np.round(self.usual_amount[:, None] * _TIER_AMOUNTS, -2) * 100
+        rates = np.round(np.round(self.top_rate[:, year, None] * _TIER_RATES, 4) * 10_000).astype(np.int64)
+        above = cents[:, None] - thresholds.astype(np.int64)  # [d, tiers]
+        if RULES[self.rule[year]] == "marginal":
+            steps = np.diff(rates, axis=1, prepend=0)  # what each threshold adds to the rate
+            owed = (np.maximum(above, 0) * steps).sum(axis=1)
+        else:
+            owed = cents * (rates * (above >= 0)).max(axis=1)
+        return np.asarray((owed + 5_000) // 10_000 / 100)
+
     def truth(self, sold: Assortment) -> pd.DataFrame:
         """The response curve of each dealer."""
         ids = texts(sold.grid.dealer_ids, np.arange(len(self.max_uplift)))

@@ -69,6 +69,7 @@ class World:
     wars_per_year: float = 0.0  # price wars, for each territory and category
     decoys_per_year: float = 0.0  # street prices that drop for no reason, for each territory and product
     project_rate: float = 0.003  # of series x month: a one-off order
+    abroad_share: float = 0.0  # of the territories have a currency of their own
     story: bool = False  # one strong diversion and one default happen for certain in the last year
     # how goods are diverted
     diversion_episodes: int = 3  # a seller has one to so many

@@ -8,7 +8,7 @@ long, one `kind` a row. A register (dealers, products) keeps a row only where so
 changed. Documents of one period share one price, weighed by their units.
 
 Limits: quantities are converted to sales units and prices to prices per sales unit; the
-        amount of a document is taken as it is.
+        amount of a document is taken as it is, but for `scales`.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def draft(reading: Reading) -> Tables:
 
 def _table(reading: Reading, table: Table) -> pd.DataFrame:
     mapped = reading.profile.tables[table.name]
-    columns = {name: reading.column(table, name, raw) for name, raw in mapped.items()}
+    columns = {name: _column(reading, table, name) for name in mapped}
     money = reading.currency((table.name, "currency")) if "currency" in table.columns else None
     found = _keys(reading, table) | ({} if money is None else {"currency": money}) | columns
     frame = timed(reading, table, _scaled(reading, table, pd.DataFrame(found, index=reading.rows.index)))
@@ -44,6 +44,13 @@ def _table(reading: Reading, table: Table) -> pd.DataFrame:
         return _averaged(frame, table, _PRICES, _weights(reading))
     frame = frame[~_left_out(reading, table, frame)]
     return _summed(frame, table) if reading.profile.duplicates == "sum" else frame
+
+
+def _column(reading: Reading, table: Table, name: str) -> "pd.Series[Any]":
+    """A mapped column; one that stands in the profile's column of currencies holds their ISO codes."""
+    raw, money = reading.profile.tables[table.name][name], reading.profile.currencies
+    codes = reading.currency((table.name, name)) if money and raw == (money.column,) else None
+    return reading.column(table, name, raw) if codes is None else codes
 
 
 def _summed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -75,13 +82,16 @@ def _keys(reading: Reading, table: Table) -> dict[str, Any]:
 
 
 def _scaled(reading: Reading, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """Quantities in sales units, prices per sales unit."""
+    """Quantities in sales units, prices and rates per one; then whatever the profile scales."""
     units = [name for name in table.quantities if name in frame]
-    prices = [name for name in _PRICES if name in frame]
+    prices = [name for name in (*_PRICES, "rate") if name in frame]
     scaled = {name: frame[name] * reading.factor((table.name, name)) for name in units}
-    return frame.assign(
-        **scaled, **{name: frame[name] / reading.factor((table.name, name)) for name in prices}
-    )
+    scaled |= {name: frame[name] / reading.factor((table.name, name)) for name in prices}
+    frame = frame.assign(**scaled)
+    times = {
+        name: f for name, f in reading.profile.scales.items() if name in reading.profile.tables[table.name]
+    }
+    return frame.assign(**{name: frame[name] * factor for name, factor in times.items()})
 
 
 def _left_out(reading: Reading, table: Table, frame: pd.DataFrame) -> "pd.Series[bool]":

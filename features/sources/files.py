@@ -27,7 +27,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.errors import UnreadableFile, WrongEncoding
-from features.sources.profile import Csv, Profile
+from features.sources.profile import Csv, Profile, Wide
+from features.sources.wide import melted
 
 FALLBACK_ENCODINGS = ("utf-8-sig", "gbk", "gb18030")
 DELIMITERS = (",", ";", "\t", "|")
@@ -81,7 +82,8 @@ def read_file(profile: Profile, file: Path) -> Sheet:
     rows = read(profile, file)
     if _format(profile, file) == "excel":
         header = profile.excel.header_row
-    return sheet(file.name, rows, header_row=header)
+    read_rows = sheet(file.name, rows, header_row=header)
+    return _long(profile, profile.wide, read_rows) if profile.wide else read_rows
 
 
 def sheet(name: str, rows: pd.DataFrame, *, header_row: int = 0) -> Sheet:
@@ -90,6 +92,13 @@ def sheet(name: str, rows: pd.DataFrame, *, header_row: int = 0) -> Sheet:
     origin = pd.DataFrame({"file": name, "row": rows.index + 1 + header_row})
     blank = (rows.isna() | (rows == "")).all(axis=1)
     return Sheet(rows[~blank], origin[~blank], {name: frozenset(rows.columns)})
+
+
+def _long(profile: Profile, wide: Wide, one: Sheet) -> Sheet:
+    """A wide sheet with a row for each cell; a cell's origin is the row of the file that it stands in."""
+    rows, origin = melted(one.rows, wide, kept=set(profile.columns))
+    headers = {name: header | {wide.name, wide.value} for name, header in one.headers.items()}
+    return Sheet(rows, one.origin.iloc[origin].reset_index(drop=True), headers)
 
 
 def _format(profile: Profile, file: Path) -> str:

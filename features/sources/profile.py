@@ -85,6 +85,19 @@ class Currencies(_Part):
     codes: dict[str, str]
 
 
+class Wide(_Part):
+    """Columns to make long: the new columns for their names and for their cells.
+
+    `columns` are the ones to take (default: all that the profile does not name otherwise); cells that
+    are empty or say one of `blanks` are left out.
+    """
+
+    name: str
+    value: str
+    columns: tuple[str, ...] = ()
+    blanks: tuple[str, ...] = ("N/A",)
+
+
 class Mask(_Part):
     """Cells to blank where the number in a column marks them as meaningless."""
 
@@ -115,6 +128,8 @@ class Profile(_Part):
     optional: tuple[str, ...] = ()
     units: Units | None = None
     currencies: Currencies | None = None
+    wide: Wide | None = None
+    scales: dict[str, Annotated[float, Field(gt=0)]] = {}
     masks: tuple[Mask, ...] = ()
     prices: Literal["plan", "observed"] = "plan"
     gaps: Literal["missing", "zero"] = "missing"
@@ -128,7 +143,7 @@ class Profile(_Part):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if faults := [*self._table_faults(), *self._time_faults()]:
+        if faults := [*self._table_faults(), *self._scale_faults(), *self._time_faults()]:
             raise ValueError("\n".join(faults))
         return self
 
@@ -171,6 +186,11 @@ class Profile(_Part):
             known = SCHEMAS[table].columns
             wrong = [name for name in mapped if name not in known]
             yield from (f"tables.{table}.{name}: no such column.{hint(name, known)}" for name in wrong)
+
+    def _scale_faults(self) -> Iterator[str]:
+        mapped = [name for columns in self.tables.values() for name in columns]
+        for name in (name for name in self.scales if name not in mapped):
+            yield f"scales.{name}: no table maps this column.{hint(name, mapped)}"
 
     def _time_faults(self) -> Iterator[str]:
         known = [table for table in self.tables if table in SCHEMAS]

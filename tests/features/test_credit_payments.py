@@ -133,6 +133,18 @@ def test_currencies_are_converted_or_the_pair_is_named():
         Ledger.of({"invoices": both}, currency="CNY")
 
 
+def test_what_is_paid_in_full_in_its_own_currency_is_paid_whatever_the_rate_did():
+    days = ["2023-12-29", "2024-01-15"]
+    fallen = pd.DataFrame({"rate_date": days, "rate": [7.0, 5.0], "known_at": days})
+    rates = coerce("fx_rates", fallen.assign(base_currency="USD", quote_currency="CNY"))
+    full = paid(("P1", "I1", "2024-01-20", 100.0, "2024-01-20")).assign(currency="USD")
+    other = full.assign(currency="CNY", amount=500.0)
+    for payments, left in ((full, 0.0), (other, 200.0)):
+        tables = {"invoices": bills(currency="USD"), "payments": payments, "fx_rates": rates}
+        row = Ledger.of(tables, currency="CNY").features(["D1"], pd.to_datetime(["2024-01-25"])).iloc[0]
+        assert row["open_amount"] == pytest.approx(left)
+
+
 def test_a_dealer_without_a_record_has_one_row_like_any_other(tables):
     row = Ledger.of(tables).features(["nobody"], MOMENTS[:1])
     assert list(row.columns) == list(COLUMNS)

@@ -28,13 +28,17 @@ from serving.score_batch import Wanted, score_room
 from serving.security.audit import Audit
 from serving.security.keys import Keyring
 from serving.settings import Settings
-from training.recipes import anomaly
-from training.scorers import load, train_scores
+from training.recipes import anomaly, price, rebate
+from training.scorers import ROOMS, load, train_scores
 
 SELLER, RECEIVER, GOODS = "D013", "D019", "S006"  # from May 2025 on
 BROKE = "D030"  # pays nothing from 5 September 2025 on
 EARLY, LATE = pd.Timestamp("2025-07-05"), pd.Timestamp("2026-01-01")
-SMALL = {"anomaly": anomaly.Config(learned_worlds=2, judged_worlds=1, diversion_worlds=4)}
+SMALL = {
+    "anomaly": anomaly.Config(learned_worlds=2, judged_worlds=1, diversion_worlds=4),
+    "rebate": rebate.Config(trees=10, most_rows=1_000, judged_cutoffs=1),
+    "price": price.Config(judged_cutoffs=1),
+}
 ROOT = Path(__file__).parents[2]
 CALLS = re.findall(
     r"```sh\n(.*?)```", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), flags=re.DOTALL
@@ -49,11 +53,11 @@ def channel():
 
 @pytest.fixture(scope="module")
 def home(channel, tmp_path_factory):
-    """A home with five released rooms, trained on what was known in July."""
+    """A home with six released rooms, trained on what was known in July."""
     folder = tmp_path_factory.mktemp("story")
     lake, registry = Lake(folder / "warehouse"), Registry(root=folder)
     lake.merge(known(channel.tables, EARLY), source="first half")
-    for room in ("health", "growth", "credit", "anomaly", "contract"):
+    for room in ROOMS:
         config = SMALL.get(room) or load(room).Config()
         version = train_scores(room, lake, registry, config, moment=EARLY).version
         registry.promote(room, version)
@@ -222,6 +226,15 @@ def test_an_order_is_screened_and_an_odd_one_does_not_pass(told, planner):
     [
         ("/v1/dealers/health", {"dealer_ids": ["NOBODY"]}, 404),
         (CREDIT, {"dealer_ids": ["NOBODY"]}, 404),
+        ("/v1/rebates/attainment", {"dealer_ids": ["NOBODY"]}, 404),
+        (
+            "/v1/rebates/simulate",
+            {
+                "ladder": {"rule": "marginal", "currency": "CNY", "tiers": []},
+                "cases": [{"purchases_amount": 1}],
+            },
+            422,
+        ),
         (CREDIT, {"dealer_ids": "D001"}, 422),
         ("/v1/contracts/review", {"text": " \n "}, 422),
         ("/v1/contracts/review", {"document": {"media_type": "application/pdf", "content": "bm8="}}, 422),
@@ -273,4 +286,4 @@ def test_the_calls_in_the_guide_work(service, call):
 
 def test_the_models_that_answer_are_listed(planner):
     listed = planner.get("/v1/models").json()
-    assert {"health", "growth", "credit", "anomaly", "contract"} == {one["name"] for one in listed["scorers"]}
+    assert {one["name"] for one in listed["scorers"]} == set(ROOMS)

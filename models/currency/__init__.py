@@ -1,0 +1,1 @@
+"""Currency: in which currency should this dealer be invoiced?"""

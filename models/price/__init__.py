@@ -1,0 +1,1 @@
+"""Price: which price, inside which corridor?"""

@@ -1,0 +1,1 @@
+"""Rebate: what a ladder pays, which tier a dealer will reach, and what that costs."""
