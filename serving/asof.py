@@ -4,7 +4,8 @@
 was known when that period ended is read from the lake; the champion forecasts from there. Planners'
 overrides count as they do now when `as_of` is the last period on record, else as they did when it ended.
 
-Errors: ChannelError (a date that is none, nothing known then), NoChampion, MissingPlans.
+Errors: ChannelError (a date that is none, nothing known then), NoChampion, MissingPlans,
+BrokenHierarchy (with levels: a loop of dealers, two parents).
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +17,10 @@ from features.errors import ChannelError
 from features.frequency import Frequency, frequency
 from features.lake import Lake
 from features.panel import Panel
+from features.totals import Totals
 from models.demand.overrides import in_force
 from models.registry import Loaded, Registry
+from serving.aggregates import write_aggregates
 from serving.batch import BatchReport, Job, Progress, score
 from serving.rooms.plans import Missing
 from serving.snapshot import panel_at
@@ -31,6 +34,7 @@ class Asked:
     out: Path
     horizon: int | None = None
     missing_plans: Missing = "refuse"
+    levels: bool = False  # totals of every level beside the forecasts
 
 
 def score_as_of(
@@ -39,6 +43,7 @@ def score_as_of(
     """Forecast every series known at the end of the period `as_of`."""
     loaded = registry.load("demand")
     panel = _panel(lake, loaded, asked.as_of)
+    totals = _totals(lake, panel) if asked.levels else None  # its faults before anything is written
     job = Job(
         model=loaded.model,
         version=loaded.version,
@@ -48,6 +53,8 @@ def score_as_of(
         force=in_force(lake.read("overrides"), _moment(lake, panel)),
     )
     report = score(job, panel, out=asked.out, on_chunk=on_chunk)
+    if totals is not None:
+        write_aggregates(job, panel, totals, out=asked.out)
     return replace(report, notes=hindsight(loaded.version, loaded.model.cutoff_, panel.cutoff))
 
 
@@ -63,6 +70,12 @@ def hindsight(version: str, learned_to: pd.Timestamp, as_of: pd.Timestamp) -> tu
         f"Mind: version {version} has learned from facts up to {learned_to:%Y-%m-%d}, "
         f"later than {as_of:%Y-%m-%d}: no honest look back.",
     )
+
+
+def _totals(lake: Lake, panel: Panel) -> Totals:
+    """Every level of the channel, with its dealers as they were known at the end of the panel."""
+    tables = lake.as_of(panel.freq.shift(panel.cutoff, 1))
+    return Totals.of(panel.static, tables.get("dealers"))
 
 
 def _panel(lake: Lake, loaded: Loaded, as_of: str) -> Panel:

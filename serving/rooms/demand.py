@@ -111,6 +111,14 @@ class ForecastPeriod(BaseModel):
     override: OverrideUsed | None = Field(None, description="Which figure that is; null: the machine's.")
 
 
+class Analogue(BaseModel):
+    """A known series that spoke for one with little history."""
+
+    unique_id: str
+    shared: list[str] = Field(description="Attributes that both have.", examples=[["sku_id", "territory_id"]])
+    units: float = Field(description="What it usually sells in a period.")
+
+
 class SeriesForecast(BaseModel):
     """One dealer and product."""
 
@@ -119,6 +127,9 @@ class SeriesForecast(BaseModel):
     sku_id: str
     note: str = Field(
         description="Empty, or what to know: no_history or short_history (a fallback answered), no_plans."
+    )
+    analogues: list[Analogue] = Field(
+        description="For no_history and short_history: the known series most like it, the most alike first."
     )
     periods: list[ForecastPeriod]
 
@@ -199,7 +210,12 @@ def _panel(request: Request, snapshot: Snapshot, horizon: int) -> Panel:
     signals = () if known is None else tuple(known.signals)
     wanted = Wanted(freq=frequency(model.freq_), plans=model.plans_, signals=signals, horizon=horizon)
     first = None if known is None else known.first
-    return panel_of(request.series or [], wanted, cutoff=request.cutoff, first=first)
+    cutoff = request.cutoff
+    if cutoff is None and known is not None and not any(one.history for one in request.series or []):
+        cutoff = written(known.periods()[-1:], known.freq)[
+            0
+        ]  # new series alone: from the service's own last period
+    return panel_of(request.series or [], wanted, cutoff=cutoff, first=first)
 
 
 def _by_keys(keys: Sequence[Key], snapshot: Snapshot) -> Panel:
@@ -305,7 +321,14 @@ def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float], force: Fo
         panel.ids, panel.static["dealer_id"], panel.static["sku_id"], _notes(forecast, panel), strict=True
     )
     return [
-        SeriesForecast(unique_id=key, dealer_id=str(dealer), sku_id=str(sku), note=note, periods=ahead(i))
+        SeriesForecast(
+            unique_id=key,
+            dealer_id=str(dealer),
+            sku_id=str(sku),
+            note=note,
+            analogues=_like(forecast, i),
+            periods=ahead(i),
+        )
         for i, (key, dealer, sku, note) in enumerate(static)
     ]
 
@@ -322,6 +345,13 @@ def _final(mean: float, row: Mapping[Any, Any] | None) -> dict[str, Any]:
         "final": round(final, _DECIMALS),
         "override": OverrideUsed(**texts, factor=factor, expires_at=until),
     }
+
+
+def _like(forecast: Forecast, row: int) -> list[Analogue]:
+    return [
+        Analogue(unique_id=one.unique_id, shared=list(one.shared), units=one.units)
+        for one in forecast.analogues.get(row, ())
+    ]
 
 
 def _notes(forecast: Forecast, panel: Panel) -> list[str]:

@@ -122,6 +122,21 @@ def test_a_new_dealer_gets_an_honest_fallback(planner):
     assert series["periods"][0]["mean"] > 0
 
 
+def test_a_series_with_attributes_only_is_answered_by_named_analogues(planner):
+    newcomer = {"dealer_id": "NEW", "sku_id": "S001", "attributes": {"territory_id": "north"}}
+    answer = planner.post(PATH, json={"series": [newcomer]}).json()
+    (series,) = answer["forecasts"]
+    assert answer["as_of"] == "2017-09"
+    assert series["note"] == "no_history, no_plans"
+    assert series["analogues"][0]["unique_id"].endswith("/S001")
+    assert "sku_id" in series["analogues"][0]["shared"]
+    assert series["periods"][0]["quantiles"]["q95"] > series["periods"][0]["quantiles"]["q05"] >= 0
+
+
+def test_a_series_with_a_long_history_needs_no_analogues(planner, all_keys):
+    assert planner.post(PATH, json={"keys": all_keys[:1]}).json()["forecasts"][0]["analogues"] == []
+
+
 def test_the_models_page_says_what_can_be_asked(planner):
     (card,) = planner.get("/v1/models").json()["models"]
     assert (card["frequency"], card["horizon"], card["series"]) == ("month", 3, 36)
@@ -226,7 +241,6 @@ def bad(**change: object) -> dict[str, object]:
     ({"keys": ONE["keys"] * 2}, "keys[1]"),
     ({"keys": [{"unique_id": f"A/{i}"} for i in range(2001)]}, "keys"),
     ({"series": [*bad()["series"], *bad()["series"]]}, "series[1]"),
-    (bad(history=[]), "series[0].history"),
     (bad(history=[{"period": "2017-09", "units": str(SECRET)}]), "series[0].history[0].units"),
     (bad(history=[{"period": "2017-09", "units": -SECRET}]), "series[0].history[0].units"),
     (bad(history=[{"period": "2017-09", "units": 1e9}]), "series[0].history[0].units"),
