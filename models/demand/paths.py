@@ -140,7 +140,8 @@ def _correlation(z: Array) -> Array:
     h = z.shape[1]
     if len(full) < 3 or h == 1:
         return np.eye(h)
-    found = np.nan_to_num(np.corrcoef(full, rowvar=False), nan=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a step that never varies correlates with none
+        found = np.nan_to_num(np.corrcoef(full, rowvar=False), nan=0.0)
     share = len(full) / (len(full) + _PRIOR_ROWS)
     drawn = share * found + (1 - share) * np.eye(h)
     np.fill_diagonal(drawn, 1.0)
