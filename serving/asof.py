@@ -1,7 +1,8 @@
 """Score as of: a batch of every series, as the channel was known when a period ended.
 
 `as_of` names the last observed period, a month ("2017-09") or a week (its Monday). What
-was known when that period ended is read from the lake; the champion forecasts from there.
+was known when that period ended is read from the lake; the champion forecasts from there. Planners'
+overrides count as they do now when `as_of` is the last period on record, else as they did when it ended.
 
 Errors: ChannelError (a date that is none, nothing known then), NoChampion, MissingPlans,
 BrokenHierarchy (with levels: a loop of dealers, two parents).
@@ -17,6 +18,7 @@ from features.frequency import Frequency, frequency
 from features.lake import Lake
 from features.panel import Panel
 from features.totals import Totals
+from models.demand.overrides import in_force
 from models.registry import Loaded, Registry
 from serving.aggregates import write_aggregates
 from serving.batch import BatchReport, Job, Progress, score
@@ -48,6 +50,7 @@ def score_as_of(
         data_version=lake.version(),
         horizon=asked.horizon or loaded.model.horizon_,
         missing_plans=asked.missing_plans,
+        force=in_force(lake.read("overrides"), _moment(lake, panel)),
     )
     report = score(job, panel, out=asked.out, on_chunk=on_chunk)
     if totals is not None:
@@ -87,6 +90,13 @@ def _panel(lake: Lake, loaded: Loaded, as_of: str) -> Panel:
             "(qudao ingest), or name an earlier period."
         )
     return panel.at(observed)
+
+
+def _moment(lake: Lake, panel: Panel) -> pd.Timestamp:
+    """When overrides must have been known: now, or in the past at the end of the last observed period."""
+    sold = panel.freq.floor(lake.read("sell_in")["period_start"])
+    end = panel.freq.shift(panel.cutoff, 1)
+    return end if sold.max() > panel.cutoff else max(end, pd.Timestamp.now("UTC").tz_localize(None))
 
 
 def period(text: str, freq: Frequency) -> pd.Timestamp:

@@ -103,7 +103,7 @@ class DemandModel:
         steps = self.horizon_ if horizon is None else horizon
         if not 1 <= steps <= self.horizon_:
             raise HorizonTooLong(steps, self.horizon_)
-        panel = self._ready(panel, steps)
+        panel = self.ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]
         segment = self.segments_.names(panel.y, panel.freq.season)
         mean = self.stack_.combine(layers, segment)
@@ -127,7 +127,7 @@ class DemandModel:
         units = self.paths_.draw(forecast.quantiles, forecast.mean, panel.static, count=count, seed=seed)
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
 
-    def _ready(self, panel: Panel, steps: int) -> Panel:
+    def ready(self, panel: Panel, steps: int) -> Panel:
         """The panel with the plans and signals of training; plans complete for the steps asked."""
         absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
         plans = {name: panel.plans.get(name, absent) for name in self.plans_}

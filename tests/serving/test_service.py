@@ -326,3 +326,41 @@ def test_every_answer_carries_the_safe_headers(service):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "server" not in headers
+
+
+def test_a_forecast_can_be_explained_by_its_id_and_adds_up(planner):
+    body = planner.post(PATH, json=ONE).json()
+    answer = planner.get(f"{PATH}/{body['forecast_id']}/explanation", params={"period": "2017-11"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    period = body["forecasts"][0]["periods"][1]
+    assert told["periods"][0]["mean"] == period["mean"]
+    assert sum(d["units"] for d in told["periods"][0]["drivers"]) == pytest.approx(period["mean"], abs=1e-3)
+
+
+def test_a_forecast_that_nobody_was_given_is_not_explained(planner):
+    body = problem(planner.get(f"{PATH}/f-0123/explanation"), 404)
+    assert body.type == "/docs#unknown-forecast"
+    assert "POST /v1/forecasts" in body.next_step
+    problem(planner.get(f"{PATH}/f-0123/explanation", params={"perod": "2017-11"}), 422)
+
+
+def test_a_planners_figure_is_shown_at_once_audited_and_moves_no_snapshot(service, planner):
+    ask = {
+        "dealer_ids": ["D005"],
+        "sku_ids": ["S003"],
+        "periods": ["2017-11"],
+        "quantity": 777.0,
+        "reason": "Fair.",
+    }
+    keys = {"keys": [{"unique_id": "D005/S003"}]}
+    before = planner.post(PATH, json=keys).json()
+    told = planner.post(f"{PATH}/overrides", json=ask).json()
+    after = planner.post(PATH, json=keys).json()
+    period = after["forecasts"][0]["periods"][1]
+    assert (period["final"], period["override"]["edit_id"]) == (777.0, told["edit_id"])
+    assert period["mean"] == before["forecasts"][0]["periods"][1]["mean"]
+    assert (after["data_version"], after["forecast_id"]) == (before["data_version"], before["forecast_id"])
+    entries = [one for one in Audit(service.settings.audit_file).read() if one.get("event") == "override"]
+    assert (entries[-1]["edit_id"], entries[-1]["author"]) == (told["edit_id"], "test planner")
+    assert planner.get("/v1/fva").json()["too_late"] == 1  # made long after that month began
