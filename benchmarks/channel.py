@@ -5,7 +5,7 @@
 
 Protocol
   world       40 dealers x 12 products with every trouble on (`World`); 48 months of history as the dealers'
-              own habits made it, then a year (12 months) that a policy decides; seeds 11, 12, ...
+              own habits made it, then a year (12 months) that a policy decides; seeds 21, 22, ...
   decisions   January: a top rate for each dealer's ladder (thresholds and rule stay) and a factor on each
               planned price (at most 5 % either way); each month: an order for every dealer x product
   seen        canonical tables as known on the first of the month, nothing else; the oracle sees the truth
@@ -13,14 +13,14 @@ Protocol
   budget      of rebates: one ladder for all with a top rate of 4 %, on last year's purchases
   margin      units sold to buyers x (net price - unit cost): goods left in a dealer's stock earn nothing;
               net = margin - rebates by the exact ladder - holding - order costs
-  settings    chosen on seed 7, which is not reported
+  settings    chosen on seeds 7 and 11 to 16, which are not reported
 
 Policies
   planners         12-month mean of sales x (lead time + a month), one ladder for all, prices kept
   planners tuned   the same with the safety cover that would have earned most in the year before
   plain            order-up-to the critical ratio of our forecast's draws; the planners' ladder and prices
   orders           the inventory room's suggested orders instead
-  orders+rebates   and the rebate room's ladders under the budget
+  orders+rebates   and the rebate room's ladders, P90 of all rebates within the budget
   joined           and the price room's prices
   oracle           plain orders, ladders and prices that know the true law of demand and true responses
 
@@ -73,7 +73,7 @@ from training.recipes import demand  # noqa: E402
 from training.settings import DemandConfig  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "channel_year.json"
-FIRST_SEED, SEEDS, LEAST_SEEDS = 11, 8, 2
+FIRST_SEED, SEEDS, LEAST_SEEDS = 21, 8, 2
 YEAR, MONTHS = 48, 12
 BASE = "planners"
 SAFETIES = (0.0, 7.0, 15.0, 22.0, 30.0, 45.0)  # days of cover
