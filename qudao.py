@@ -192,6 +192,9 @@ def score(
     missing_plans: Annotated[
         Literal["refuse", "carry"], typer.Option(help="demand: or carry the last price, without promotions.")
     ] = "refuse",
+    levels: Annotated[
+        bool, typer.Option(help="demand: also totals by brand, category, product, territory and dealer.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Every dealer or series as it was known then, into Parquet and CSV.
@@ -200,7 +203,7 @@ def score(
     """
     _open(room)
     if room == "demand":
-        report: object = _score_demand(as_of, out, horizon, missing_plans)
+        report: object = _score_demand(as_of, out, horizon, missing_plans, levels)
     else:
         report = _score_room(room, as_of, out, quiet=quiet)
     console.print(str(report), markup=False)
@@ -417,11 +420,11 @@ def _train_scores(room: str, config: Path | None, as_of: str | None, *, quiet: b
     return trained
 
 
-def _score_demand(as_of: str, out: Path, horizon: int | None, missing_plans: Any) -> object:
+def _score_demand(as_of: str, out: Path, horizon: int | None, missing_plans: Any, levels: bool) -> object:
     from serving.asof import Asked, score_as_of
     from training.progress import chunks
 
-    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=missing_plans)
+    asked = Asked(as_of=as_of, out=out, horizon=horizon, missing_plans=missing_plans, levels=levels)
     with chunks("Scoring") as advance:
         return score_as_of(_lake(), _registry(), asked, on_chunk=advance)
 

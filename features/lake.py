@@ -24,7 +24,7 @@ doc: dealers +1 new
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -81,9 +81,10 @@ class Lake:
         """The tables that hold something, by name."""
         return sorted(self._versions())
 
-    def version(self) -> str:
+    def version(self, *, without: Collection[str] = ()) -> str:
         """A short name of the data as it is now: it changes when, and only when, rows do."""
-        deltas = [DeltaTable(self.root / name, version=n) for name, n in self._versions().items()]
+        chosen = {name: n for name, n in self._versions().items() if name not in without}
+        deltas = [DeltaTable(self.root / name, version=n) for name, n in chosen.items()]
         files = [uri.rsplit("/", 2)[-2:] for delta in deltas for uri in delta.file_uris()]
         return hashlib.sha256(repr(sorted(files)).encode()).hexdigest()[:12]
 

@@ -164,7 +164,8 @@ class Panel:
             known = plan[:, self.t : self.t + horizon]
             future[:, : known.shape[1]] = known
             rows, steps = np.nonzero(np.isnan(future) & used)
-            found.append(pd.DataFrame({"unique_id": self.ids[rows], "plan": name, "ds": days[steps]}))
+            if len(rows):
+                found.append(pd.DataFrame({"unique_id": self.ids[rows], "plan": name, "ds": days[steps]}))
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 

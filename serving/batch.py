@@ -1,13 +1,15 @@
 """Batch: every series of a panel into partitioned Parquet, as far as it got.
 
     OUT/part=00000/forecasts.parquet    whole dealers, about `chunk` series
+    OUT/_aggregates.parquet             totals of every level, when asked for (serving.aggregates)
     OUT/_manifest.json                  what it is, and whether it is complete
 
-A row is one series and period: `Forecast.frame()` with dealer_id, sku_id, model_version and
-data_version. A partition is written aside and renamed, so a file that is there is whole;
-when the same model is asked about the same data again, the partitions that are there are
-kept and only the rest is computed. Another model or other data starts afresh. Memory grows
-with the panel and one chunk, not with the output.
+A row is one series and period: `Forecast.frame()` with dealer_id, sku_id, `final` (the planner's figure
+where an override is in force, else the mean), override_id, the analogues of a series with little history,
+model_version and data_version. A partition is written aside and renamed, so a file that is there is whole;
+when the same model is asked about the same data again, the partitions that are there are kept and only the
+rest is computed. Another model or other data starts afresh. Memory grows with the panel and one chunk, not
+with the output.
 
 Errors: MissingPlans, HorizonTooLong (before anything is written), ForeignFolder (OUT holds
 something else).
@@ -27,11 +29,13 @@ from numpy.typing import NDArray
 
 from features.errors import ChannelError
 from features.panel import Panel
+from models.demand.overrides import finals
 from models.errors import HorizonTooLong
 from serving.rooms.plans import Missing, ready
 from serving.snapshot import Forecaster
 
 CHUNK_SERIES = 20_000
+AGGREGATES = "_aggregates.parquet"
 MANIFEST = "_manifest.json"  # readers of Parquet folders pass over names that begin so
 Rows = NDArray[np.intp]
 Progress = Callable[[int, int], None]  # series done, series in all
@@ -54,6 +58,7 @@ class Job:
     data_version: str
     horizon: int
     missing_plans: Missing = "refuse"
+    force: pd.DataFrame | None = None  # the overrides that count at the moment of scoring
 
     def identity(self, panel: Panel, chunk: int) -> dict[str, Any]:
         """What makes two runs the same run."""
@@ -152,6 +157,7 @@ def _open(out: Path, identity: Mapping[str, Any]) -> None:
     same = {key: before.get(key) for key in identity} == identity
     for folder in [*out.glob(".part=*"), *([] if same else out.glob("part=*"))]:
         shutil.rmtree(folder)
+    (out / AGGREGATES).unlink(missing_ok=True)  # of an earlier run
     if not same:
         _note(out, {**identity, "complete": False})
 
@@ -163,10 +169,21 @@ def _note(out: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _frame(job: Job, panel: Panel) -> pd.DataFrame:
-    frame = job.model.predict(panel, horizon=job.horizon).frame()
+    forecast = job.model.predict(panel, horizon=job.horizon)
+    frame = forecast.frame()
+    spoke = [", ".join(one.unique_id for one in forecast.analogues.get(i, ())) for i in range(panel.n)]
+    frame["analogues"] = np.repeat(spoke, job.horizon)
     for i, name in enumerate(("dealer_id", "sku_id")):
         frame.insert(1 + i, name, np.repeat(panel.static[name].astype(str).to_numpy(), job.horizon))
-    return frame.assign(model_version=job.version, data_version=job.data_version)
+    return _overridden(job, frame).assign(model_version=job.version, data_version=job.data_version)
+
+
+def _overridden(job: Job, frame: pd.DataFrame) -> pd.DataFrame:
+    if job.force is None or job.force.empty:
+        return frame.assign(final=frame["mean"], override_id="")
+    return finals(frame.rename(columns={"ds": "period_start"}), job.force).rename(
+        columns={"period_start": "ds"}
+    )
 
 
 def _write(frame: pd.DataFrame, folder: Path) -> None:

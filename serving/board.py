@@ -16,7 +16,7 @@ from features.known import last_known
 from serving.errors import NotReady
 from serving.scores import ORDER, Data, Model, Scores, score_rooms
 from serving.settings import Settings
-from serving.snapshot import written
+from serving.snapshot import ASIDE, written
 
 if TYPE_CHECKING:
     from features.lake import Lake
@@ -75,7 +75,7 @@ class BoardSource:
     def stamp(self) -> Hashable:
         """Champions, data version and day."""
         champions = tuple(self._champion(room) for room in ("demand", *ORDER))
-        return champions, self.lake.version(), datetime.now(UTC).date()
+        return champions, self.lake.version(without=ASIDE), datetime.now(UTC).date()
 
     def build(self) -> Board:
         """Every room's champion asked about what is known today."""

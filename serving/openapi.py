@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from serving.answers import ANSWERS, Answerer
 from serving.errors import MEDIA_TYPE, PROBLEMS, Problem, ProblemBody
 from serving.pages import ModelList
-from serving.rooms import anomaly, dealer_plan, demand
+from serving.rooms import added, anomaly, dealer_plan, demand, explanation, overrides
 
 Json = dict[str, Any]
 _ANY_READ = (401, 403, 404, 405, 429, 503)
@@ -62,6 +62,9 @@ def _paths() -> Json:
     }
     return {
         "/v1/forecasts": {"post": forecasts},
+        explanation.ROUTE: {"get": _explanation()},
+        overrides.ROUTE: {"post": _override()},
+        added.ROUTE: {"get": _fva()},
         **{route: {"post": _answered(one)} for route, one in ANSWERS.items()},
         "/v1/alerts": {"get": _alerts()},
         "/v1/alerts/{alert_id}/verdict": {"post": _verdict()},
@@ -122,6 +125,38 @@ def _plan() -> Json:
     }
 
 
+def _explanation() -> Json:
+    place = {"name": "forecast_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    asked = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in explanation.FILTERS]
+    return {
+        "operationId": "explanation",
+        "summary": "Why a forecast is what it is: drivers that add up to it, and what it would be otherwise",
+        "parameters": [place, *asked],
+        "responses": _responses("ExplanationResponse", "The explanation.", (400, *_ANY_READ, 422)),
+    }
+
+
+def _override() -> Json:
+    content = {"schema": {"$ref": f"{_REF}OverrideRequest"}, "example": dict(overrides.EXAMPLE)}
+    return {
+        "operationId": "override",
+        "summary": "A planner's own figures, with a reason, until they expire",
+        "description": "A quantity is dealt out over its cells in proportion to the forecast, exactly.",
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _responses("OverrideResponse", "The edit, cell by cell.", _ANY_CALL),
+    }
+
+
+def _fva() -> Json:
+    asked = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in added.FILTERS]
+    return {
+        "operationId": "fva",
+        "summary": "Forecast value added: by stage and by planner, on what was overridden",
+        "parameters": asked,
+        "responses": _responses("FvaResponse", "Value added so far.", (400, *_ANY_READ, 422)),
+    }
+
+
 def _prefix(one: Answerer) -> str:
     return "".join(word.capitalize() for word in one.operation.split("_"))
 
@@ -174,5 +209,9 @@ def _schemas() -> Json:
     schemas |= _named(anomaly.VerdictResponse, "Verdict", "serialization")
     schemas |= _named(dealer_plan.Request, "Plan", "validation")
     schemas |= _named(dealer_plan.Response, "Plan", "serialization")
+    schemas |= _named(explanation.Response, "Explanation", "serialization")
+    schemas |= _named(overrides.Request, "Override", "validation")
+    schemas |= _named(overrides.Response, "Override", "serialization")
+    schemas |= _named(added.Response, "Fva", "serialization")
     first = [name for name in _FIRST if name in schemas]
     return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

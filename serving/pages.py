@@ -2,8 +2,8 @@
 
 A small Starlette application that the service mounts (BentoML's own endpoints are all POST,
 without names in their paths), so a verdict on an alert and the plan of a dealer are here
-too. The documentation is three packaged files and asks nothing of any other host. `state.shelf`,
-`state.board`, `state.warehouse` and `state.decisions` are set by the service when it starts.
+too. The documentation is three packaged files and asks nothing of any other host. What `state`
+holds (`shelf`, `board`, `settings`, ...) is set by the service when it starts.
 """
 
 import json
@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,7 +24,9 @@ from features.lake import Lake
 from serving.errors import REQUEST_ID, NotReady, Problem
 from serving.metrics import expose
 from serving.parse import parse
-from serving.rooms import anomaly, dealer_plan
+from serving.questions import Question
+from serving.recall import recalled, unknown
+from serving.rooms import added, anomaly, dealer_plan, explanation, overrides
 from serving.rooms.demand import model_used
 from serving.scores import Scores
 from serving.security.guard import CALLER, ROLE
@@ -160,6 +163,83 @@ def _planned(request: Request, body: bytes) -> Response:
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
 
+async def _explanation(request: Request) -> Response:
+    return await run_in_threadpool(_explained, request)
+
+
+def _explained(request: Request) -> Response:
+    """Why a forecast is what it is, by the model and the data that gave it."""
+    state = request.app.state
+    try:
+        asked = parse(explanation.Request, _queried(request), known=explanation.FIELDS)
+        question = state.questions.find(request.path_params["forecast_id"])
+        if question is None:
+            raise unknown("No forecast of that id is among the last ones kept here.")
+        answer = _then_or_now(asked, question, state)
+    except Problem as problem:
+        return problem.response()
+    headers = {"Qudao-Model": f"demand/{answer.model.version}", "Qudao-Series": "1"}
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+async def _override(request: Request) -> Response:
+    return await run_in_threadpool(_overridden, request, await request.body())
+
+
+def _overridden(request: Request, body: bytes) -> Response:
+    """Write a planner's figures, and who did so; the next forecast shows them."""
+    state, caller = request.app.state, request.scope[CALLER]
+    try:
+        snapshot = state.shelf.need()
+        asked = parse(overrides.Request, body, known=overrides.FIELDS)
+        author = overrides.Author.of(asked, caller, pd.Timestamp.now("UTC"))
+        most = state.settings.max_series
+        answer = overrides.override(asked, snapshot, _lake(request), author, max_series=most)
+    except Problem as problem:
+        return problem.response()
+    told = {name: getattr(answer, name) for name in ("edit_id", "written", "author")}
+    state.audit.note(
+        request_id=REQUEST_ID.get(), caller=caller, event="override", cells=len(answer.cells), **told
+    )
+    return _of_demand(answer, snapshot, len({cell.unique_id for cell in answer.cells}))
+
+
+async def _fva(request: Request) -> Response:
+    return await run_in_threadpool(_added, request)
+
+
+def _added(request: Request) -> Response:
+    """What each stage, and each planner, was worth so far."""
+    state = request.app.state
+    try:
+        asked, snapshot = parse(added.Request, _queried(request), known=added.FIELDS), state.shelf.need()
+        answer = added.answer(asked, snapshot, state.hand.rows())
+    except Problem as problem:
+        return problem.response()
+    return _of_demand(answer, snapshot, 0)
+
+
+def _of_demand(answer: BaseModel, snapshot: Snapshot, series: int) -> Response:
+    headers = {
+        "Qudao-Model": f"{snapshot.name}/{snapshot.version}",
+        "Qudao-Data": snapshot.data_version,
+        "Qudao-Series": str(series),
+    }
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _then_or_now(asked: explanation.Request, question: Question, state: State) -> explanation.Response:
+    """By what answers now, when it would answer the same; else by what answered then."""
+    try:
+        return explanation.answer(asked, question, state.shelf.need())
+    except explanation.Stale:
+        then = recalled(state.settings, question)
+    try:
+        return explanation.answer(asked, question, then)
+    except explanation.Stale:
+        raise unknown("The data of this forecast was changed in the warehouse itself.") from None
+
+
 def _made(answer: BaseModel, scores: Scores) -> Response:
     headers = {"Qudao-Model": f"{scores.name}/{scores.version}", "Qudao-Data": scores.data_version}
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
@@ -209,5 +289,8 @@ def application() -> Starlette:
         Route("/v1/alerts", _alerts),
         Route("/v1/alerts/{alert_id}/verdict", _verdict, methods=["POST"]),
         Route(dealer_plan.ROUTE, _plan, methods=["POST"]),
+        Route(explanation.ROUTE, _explanation),
+        Route(overrides.ROUTE, _override, methods=["POST"]),
+        Route(added.ROUTE, _fva),
     ]
     return Starlette(routes=routes)

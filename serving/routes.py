@@ -15,6 +15,7 @@ from functools import cache
 POSTED = frozenset(
     {
         "/v1/forecasts",
+        "/v1/forecasts/overrides",
         "/v1/dealers/health",
         "/v1/dealers/growth",
         "/v1/dealers/admission",
@@ -35,7 +36,7 @@ POSTED = frozenset(
         "/v1/dealers/{dealer_id}/plan",
     }
 )  # the other paths are read with GET
-READ = ("/v1/models", "/v1/alerts")
+READ = ("/v1/models", "/v1/alerts", "/v1/forecasts/{forecast_id}/explanation", "/v1/fva")
 OWN = ("/v1/dealers/{dealer_id}/plan",)  # of one dealer, open to the dealer itself
 
 

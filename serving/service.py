@@ -16,9 +16,13 @@ from serving.answers import ANSWERS, Answerer
 from serving.board import BoardSource
 from serving.decisions import Decisions
 from serving.errors import REQUEST_ID, Problem
+from serving.hand import Hand, now
 from serving.pages import application
 from serving.parse import parse
+from serving.questions import Questions
+from serving.recall import question_of
 from serving.rooms import demand
+from serving.security.audit import Audit
 from serving.security.guard import Guard
 from serving.settings import Settings
 from serving.snapshot import DemandSource, Shelf
@@ -46,10 +50,13 @@ class Endpoints:
         self.demand = Shelf(DemandSource(settings), poll_seconds=settings.poll_seconds)
         self.board = Shelf(BoardSource(settings), poll_seconds=settings.poll_seconds)
         self.decisions = Decisions(settings.decisions_file)
+        self.questions, self.hand = Questions(settings.questions_file), Hand(settings.warehouse)
         for shelf in (self.demand, self.board):
             shelf.start()
         pages.state.shelf, pages.state.board = self.demand, self.board
         pages.state.warehouse, pages.state.decisions = settings.warehouse, self.decisions
+        pages.state.settings, pages.state.questions = settings, self.questions
+        pages.state.hand, pages.state.audit = self.hand, Audit(settings.audit_file)
 
     async def __is_ready__(self) -> bool:
         return self.demand.current is not None or bool(self.board.current and self.board.current.scores)
@@ -59,9 +66,11 @@ class Endpoints:
         """Demand of each asked dealer and product in the coming periods."""
         try:
             request, snapshot = parse(demand.Request, body.raw, known=demand.FIELDS), self.demand.need()
-            answer = demand.answer(request, snapshot, max_series=self.settings.max_series)
+            most, force = self.settings.max_series, self.hand.in_force(now())
+            answer = demand.answer(request, snapshot, max_series=most, force=force)
         except Problem as problem:
             return problem.response()
+        self.questions.keep(question_of(answer.forecast_id, body.raw, snapshot))
         return _said(answer, snapshot.name, snapshot.version, answer.data_version, len(answer.forecasts))
 
     def _scored(self, route: str, body: Body) -> Response:

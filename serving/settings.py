@@ -94,6 +94,11 @@ class Settings(BaseModel):
         return self.home / "private" / "decisions.jsonl"
 
     @property
+    def questions_file(self) -> Path:
+        """Where the questions behind the last forecasts are kept."""
+        return self.home / "private" / "forecasts.log"
+
+    @property
     def warehouse(self) -> Path:
         """The root of the lake."""
         return self.home / "warehouse"

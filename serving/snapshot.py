@@ -12,7 +12,7 @@ Errors: serving.errors.NotReady from `Shelf.need` while there is nothing to answ
 import logging
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from models.registry import Registry
 
 log = logging.getLogger("qudao.snapshot")
+ASIDE = ("overrides",)  # read with every forecast: they move no model's answer
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -63,6 +64,8 @@ class Snapshot:
     trained_at: str
     panel: Panel | None  # None while the lake is empty
     data_version: str
+    stored: Mapping[str, int] = field(default_factory=dict)  # table -> its version
+    moment: pd.Timestamp | None = None  # what was known then (UTC)
 
     def __str__(self) -> str:
         return f"{self.name} {self.version} with data {self.data_version}"
@@ -102,11 +105,14 @@ class DemandSource:
 
     def stamp(self) -> Hashable:
         """Champion, data version and day."""
-        return self._registry.champion("demand"), self._lake.version(), datetime.now(UTC).date()
+        data = self._lake.version(without=ASIDE)
+        return self._registry.champion("demand"), data, datetime.now(UTC).date()
 
     def build(self) -> Snapshot:
         """The champion with the panel of today."""
-        loaded, data_version = self._registry.load("demand"), self._lake.version()
+        moment = pd.Timestamp.now("UTC")
+        stored, data_version = self._lake.versions(), self._lake.version()
+        loaded = self._registry.load("demand")
         versions = {v.version: v.created_ms for v in self._registry.versions("demand")}
         return Snapshot(
             name="demand",
@@ -114,8 +120,10 @@ class DemandSource:
             model=loaded.model,
             card=loaded.card,
             trained_at=written(versions[loaded.version]),
-            panel=panel_at(self._lake, loaded.model, pd.Timestamp.now("UTC"), loaded.card),
+            panel=panel_at(self._lake, loaded.model, moment, loaded.card),
             data_version=data_version,
+            stored=stored,
+            moment=moment,
         )
 
 
@@ -123,9 +131,15 @@ def panel_at(
     lake: "Lake", model: Forecaster, moment: pd.Timestamp, card: Mapping[str, Any] | None = None
 ) -> Panel | None:
     """The panel as it was known at a moment, gathered as for the training; None without sell-in."""
+    return panel_from(lake.as_of(moment), model, card)
+
+
+def panel_from(
+    tables: Mapping[str, pd.DataFrame], model: Forecaster, card: Mapping[str, Any] | None = None
+) -> Panel | None:
+    """The panel of tables as they were known, gathered as for the training; None without sell-in."""
     from features.gather import gather
 
-    tables = lake.as_of(moment)
     if "sell_in" not in tables or tables["sell_in"].empty:
         return None
     return gather(tables, frequency(model.freq_), gaps=(card or {}).get("gaps", "missing"))

@@ -75,6 +75,18 @@ class Boosted:
         share = np.asarray(self.booster_.predict(x, num_threads=1))
         return share.reshape(panel.n, -1) * level[:, None]
 
+    def contributions(self, panel: Panel) -> tuple[Array, Array, bool]:
+        """What each column adds (TreeSHAP), [n * h, c + 1], the expectation last; level [n]; whether in logs.
+
+        Units are the level times their sum, or times its exponential where they add up in logs.
+        """
+        if self.booster_ is None:
+            raise NotFitted(self)
+        x, level = self.rows(panel)
+        added = np.asarray(self.booster_.predict(x, pred_contrib=True, num_threads=1))
+        share = np.asarray(self.booster_.predict(x, num_threads=1))
+        return added, level, bool(np.allclose(np.exp(added.sum(axis=1)), share))
+
     def rows(self, panel: Panel) -> tuple[NDArray[np.float32], Array]:
         """The columns `names_` of every series and step, [n * h, c], and each series' level, [n]."""
         own = matrix(panel, self.horizon_, setting=self.setting_)

@@ -58,10 +58,10 @@ class Elasticity:
             z = np.log(np.where(panel.y > 0, panel.y, np.nan))
         x = self._design(panel, panel.t)[:, : panel.t]
         used = np.isfinite(z) & np.isfinite(x).all(axis=2)
-        own = _within(x, used[..., None])
+        own = within(x, used[..., None])
         raw = np.where(used[..., None], x, 0.0)
         speaks = own.var(axis=(0, 1)) > raw.var(axis=(0, 1)) * _LEAST_SHARE  # [p]
-        self._shrink(panel, _within(z[..., None], used[..., None])[..., 0], np.where(speaks, own, 0.0))
+        self._shrink(panel, within(z[..., None], used[..., None])[..., 0], np.where(speaks, own, 0.0))
         return self
 
     def coefficients(self, panel: Panel) -> Array:
@@ -77,11 +77,14 @@ class Elasticity:
 
         A missing plan counts as the usual one; where none is usual, the plan has no effect.
         """
-        beta = self.coefficients(panel)
+        beta, change = self.coefficients(panel), self.change(panel, horizon)
+        return np.asarray(np.clip(np.einsum("ntp,np->nt", change, beta), -_WIDEST, _WIDEST))
+
+    def change(self, panel: Panel, horizon: int) -> Array:
+        """Each plan (a price in logs) against its usual last year, [n, t + h, p]."""
         x = self._design(panel, panel.t + horizon)
         usual = _observed_mean(x[:, max(panel.t - panel.freq.season, 0) : panel.t])
-        effect = np.einsum("ntp,np->nt", np.nan_to_num(x - usual), beta)
-        return np.asarray(np.clip(effect, -_WIDEST, _WIDEST))
+        return np.nan_to_num(x - usual)
 
     def _design(self, panel: Panel, width: int) -> Array:
         layers = np.full((panel.n, width, len(self.names_ or ())), np.nan)
@@ -115,7 +118,7 @@ def _towards(xx: Array, xz: Array, centre: Array, pull: Array) -> Array:
     return np.asarray(np.linalg.solve(xx + pull, (xz + centre @ pull)[..., None])[..., 0])
 
 
-def _within(values: Array, used: NDArray[np.bool_]) -> Array:
+def within(values: Array, used: NDArray[np.bool_]) -> Array:
     """Values less their series mean and their period mean (three sweeps); zero where unused, [n, t, p]."""
     out = np.where(used, values, 0.0)
     for axis in (1, 0) * 3:

@@ -14,7 +14,7 @@ array([[6.5]])
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,15 @@ from models.errors import UnknownLevel
 
 Array = NDArray[np.float64]
 LEVELS = (0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A known series that spoke for a new one, and why."""
+
+    unique_id: str
+    shared: tuple[str, ...]  # attributes that both have: "sku_id", "territory_id" ...
+    units: float  # it usually sells a period
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +47,7 @@ class Forecast:
     quantiles: Array  # [n, h, k]
     members: Mapping[str, Array]  # name -> [n, h]
     notes: NDArray[np.object_]  # [n] "" or why a fallback answered
+    analogues: Mapping[int, tuple[Likeness, ...]] = field(default_factory=dict)  # row -> who spoke for it
 
     def quantile(self, level: float) -> Array:
         """Units not exceeded with probability `level`, [n, h], linear between the stated levels."""

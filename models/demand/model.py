@@ -24,7 +24,7 @@ from features.intermittency import zero_rate
 from features.panel import Panel
 from features.windows import level, window_deviation
 from models.demand.analogues import Analogues
-from models.demand.forecast import LEVELS, Forecast
+from models.demand.forecast import LEVELS, Forecast, Likeness
 from models.demand.members import Member
 from models.demand.paths import Paths
 from models.demand.segments import Segments
@@ -87,8 +87,8 @@ class DemandModel:
         ]
         self.spread_ = Spread(levels=self.levels_).fit(_joined(clues), y, segment)
         bands = self.spread_.quantiles(_joined(clues), segment)
-        dealers = np.concatenate([p.static["dealer_id"].astype(str).to_numpy() for p in replay.panels])
-        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, dealers)
+        series = [p.static for p in replay.panels]
+        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, series)
         return self
 
     @property
@@ -103,12 +103,12 @@ class DemandModel:
         steps = self.horizon_ if horizon is None else horizon
         if not 1 <= steps <= self.horizon_:
             raise HorizonTooLong(steps, self.horizon_)
-        panel = self._ready(panel, steps)
+        panel = self.ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]
         segment = self.segments_.names(panel.y, panel.freq.season)
         mean = self.stack_.combine(layers, segment)
         quantiles = self.spread_.quantiles(_clues(panel, layers, mean), segment)
-        mean, quantiles, notes = self._honest(panel, mean, quantiles)
+        mean, quantiles, notes, named = self._honest(panel, mean, quantiles)
         return Forecast(
             ids=panel.ids,
             cutoff=panel.cutoff,
@@ -118,18 +118,16 @@ class DemandModel:
             quantiles=quantiles[:, :steps],
             members={name: layers[:, :steps, j] for j, name in enumerate(self.members_)},
             notes=notes,
+            analogues=named,
         )
 
     def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
         """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
         forecast = self.predict(panel, horizon=horizon)
-        dealers = panel.static["dealer_id"].astype(str).to_numpy()
-        units = self.paths_.draw(
-            forecast.quantiles, forecast.mean, dealers, count=count, rng=np.random.default_rng(seed)
-        )
+        units = self.paths_.draw(forecast.quantiles, forecast.mean, panel.static, count=count, seed=seed)
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
 
-    def _ready(self, panel: Panel, steps: int) -> Panel:
+    def ready(self, panel: Panel, steps: int) -> Panel:
         """The panel with the plans and signals of training; plans complete for the steps asked."""
         absent = np.full((panel.n, panel.t + self.horizon_), np.nan)
         plans = {name: panel.plans.get(name, absent) for name in self.plans_}
@@ -139,15 +137,16 @@ class DemandModel:
 
     def _honest(
         self, panel: Panel, mean: Array, quantiles: Array
-    ) -> tuple[Array, Array, NDArray[np.object_]]:
-        """Rows with too little history answered by analogues, and labelled."""
+    ) -> tuple[Array, Array, NDArray[np.object_], dict[int, tuple[Likeness, ...]]]:
+        """Rows with too little history answered by analogues, labelled, and by whom."""
         count = np.isfinite(panel.y).sum(axis=1)
         short = (count < LEAST_PERIODS) | ~np.isfinite(mean).all(axis=1)
-        guess = self.analogues_.mean(panel, mean.shape[1])
-        mean = np.where(short[:, None], guess, mean)
-        quantiles = np.where(short[:, None, None], self.analogues_.quantiles(guess), quantiles)
-        notes = np.where(count == 0, "no_history", np.where(short, "short_history", ""))
-        return mean, quantiles, notes.astype(object)
+        notes = np.where(count == 0, "no_history", np.where(short, "short_history", "")).astype(object)
+        rows = np.flatnonzero(short)
+        guess = self.analogues_.answer(panel.take(rows), mean.shape[1])
+        mean, quantiles = mean.copy(), quantiles.copy()
+        mean[rows], quantiles[rows] = guess.mean, guess.quantiles
+        return mean, quantiles, notes, dict(zip(rows.tolist(), guess.named, strict=True))
 
 
 def _clues(panel: Panel, layers: Array, mean: Array) -> Clues:

@@ -70,16 +70,23 @@ class Stack:
 
     def combine(self, members: Array, segment: Labels) -> Array:
         """Blended means, members' shape without its last axis; `segment` names the first axis."""
+        share, spoken = self.shares(members, segment), np.isfinite(members).any(axis=-1)
+        blend = np.where(spoken, (np.nan_to_num(members) * share).sum(axis=-1), np.nan)
+        return np.asarray(blend * self.factor(segment).reshape(-1, *[1] * (members.ndim - 2)))
+
+    def shares(self, members: Array, segment: Labels) -> Array:
+        """The weight of each member in each forecast, members' shape; those that are NaN have none."""
         if self.weights_ is None:
             raise NotFitted(self)
         weights = np.stack([self.weights_.get(s, self.weights_[ALL]) for s in segment])
-        factor = np.array([self.factors_.get(s, self.factors_[ALL]) for s in segment])
-        middle = members.ndim - 2  # axes between series and members
-        weights = weights.reshape(len(weights), *[1] * middle, -1)
+        weights = weights.reshape(len(weights), *[1] * (members.ndim - 2), -1)
         spoken = np.where(np.isfinite(members), weights, 0.0)
-        total = spoken.sum(axis=-1)
-        blend = (np.nan_to_num(members) * spoken).sum(axis=-1) / np.where(total > 0, total, np.nan)
-        return np.asarray(blend * factor.reshape(-1, *[1] * middle))
+        total = spoken.sum(axis=-1, keepdims=True)
+        return np.asarray(spoken / np.where(total > 0, total, 1.0))
+
+    def factor(self, segment: Labels) -> Array:
+        """What the blend of each series is multiplied by, [n]."""
+        return np.array([self.factors_.get(s, self.factors_[ALL]) for s in segment])
 
     def table(self) -> pd.DataFrame:
         """Weights, one row a segment, one column a member."""

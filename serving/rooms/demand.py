@@ -12,8 +12,8 @@ Errors: serving.errors.Wrong with the path of the field, NotFound (a key without
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ from serving.snapshot import Forecaster, Snapshot
 Array = NDArray[np.float64]
 _MOST_SERIES = 10_000  # parsed at all; the operator's max_series is usually lower
 _DECIMALS = 6
+Force = Mapping[tuple[str, pd.Timestamp], Mapping[Any, Any]]  # series and day -> the override that counts
 Level = Annotated[float, Field(ge=0.05, le=0.95)]
 
 BY_KEY: dict[str, JsonValue] = {
@@ -86,6 +87,17 @@ class Request(BaseModel):
         return self
 
 
+class OverrideUsed(BaseModel):
+    """A planner's figure that counts now."""
+
+    override_id: str
+    edit_id: str
+    author: str
+    reason: str
+    factor: float | None = Field(description="On the mean; null when a quantity was given.")
+    expires_at: str | None
+
+
 class ForecastPeriod(BaseModel):
     """One period ahead."""
 
@@ -95,6 +107,16 @@ class ForecastPeriod(BaseModel):
         description="Units not exceeded with that probability in per cent.",
         examples=[{"q10": 70.2, "q50": 90.1, "q90": 114.8}],
     )
+    final: float = Field(description="The planner's figure where one is in force, else the mean.")
+    override: OverrideUsed | None = Field(None, description="Which figure that is; null: the machine's.")
+
+
+class Analogue(BaseModel):
+    """A known series that spoke for one with little history."""
+
+    unique_id: str
+    shared: list[str] = Field(description="Attributes that both have.", examples=[["sku_id", "territory_id"]])
+    units: float = Field(description="What it usually sells in a period.")
 
 
 class SeriesForecast(BaseModel):
@@ -105,6 +127,9 @@ class SeriesForecast(BaseModel):
     sku_id: str
     note: str = Field(
         description="Empty, or what to know: no_history or short_history (a fallback answered), no_plans."
+    )
+    analogues: list[Analogue] = Field(
+        description="For no_history and short_history: the known series most like it, the most alike first."
     )
     periods: list[ForecastPeriod]
 
@@ -122,7 +147,10 @@ class ModelUsed(BaseModel):
 class Response(BaseModel):
     """Forecasts, in the order of the request."""
 
-    forecast_id: str = Field(description="The same question to the same model and data has the same id.")
+    forecast_id: str = Field(
+        description="The same question to the same model and data has the same id. "
+        "GET /v1/forecasts/{forecast_id}/explanation says why."
+    )
     model: ModelUsed
     as_of: str = Field(description="Last known period; forecasts begin with the next.", examples=["2017-09"])
     data_version: str = Field(description="Of the history that the forecast starts from.")
@@ -134,21 +162,29 @@ class Response(BaseModel):
 FIELDS = frozenset(f for m in (Request, Series, Observation, Values) for f in m.model_fields)
 
 
-def answer(request: Request, snapshot: Snapshot, *, max_series: int) -> Response:
-    """Every asked series from one call of the model."""
+def answer(
+    request: Request, snapshot: Snapshot, *, max_series: int, force: pd.DataFrame | None = None
+) -> Response:
+    """Every asked series from one call of the model; `force` are the overrides that count now."""
     _check_count(request, max_series)
-    model, horizon = snapshot.model, _horizon(request, snapshot.model)
-    panel = _planned(_panel(request, snapshot, horizon), request, horizon, model.plans_)
-    forecast = model.predict(panel, horizon=horizon)
+    panel, horizon = asked(request, snapshot)
+    forecast = snapshot.model.predict(panel, horizon=horizon)
     return Response(
-        forecast_id=_forecast_id(snapshot, panel, request, horizon),
+        forecast_id=forecast_id(snapshot, panel, request, horizon),
         model=model_used(snapshot),
         as_of=written(panel.periods()[-1:], panel.freq)[0],
         data_version=snapshot.data_version if request.keys else f"request-{panel.fingerprint()}",
         frequency="month" if panel.freq.letter == "M" else "week",
         unit="units",
-        forecasts=_worded(forecast, panel, request.levels),
+        forecasts=_worded(forecast, panel, request.levels, _own(force, request)),
     )
+
+
+def asked(request: Request, snapshot: Snapshot) -> tuple[Panel, int]:
+    """What the model is asked: the series with their plans, and how far ahead."""
+    horizon = _horizon(request, snapshot.model)
+    plans = snapshot.model.plans_
+    return _planned(_panel(request, snapshot, horizon), request, horizon, plans), horizon
 
 
 def _check_count(request: Request, max_series: int) -> None:
@@ -174,7 +210,12 @@ def _panel(request: Request, snapshot: Snapshot, horizon: int) -> Panel:
     signals = () if known is None else tuple(known.signals)
     wanted = Wanted(freq=frequency(model.freq_), plans=model.plans_, signals=signals, horizon=horizon)
     first = None if known is None else known.first
-    return panel_of(request.series or [], wanted, cutoff=request.cutoff, first=first)
+    cutoff = request.cutoff
+    if cutoff is None and known is not None and not any(one.history for one in request.series or []):
+        cutoff = written(known.periods()[-1:], known.freq)[
+            0
+        ]  # new series alone: from the service's own last period
+    return panel_of(request.series or [], wanted, cutoff=cutoff, first=first)
 
 
 def _by_keys(keys: Sequence[Key], snapshot: Snapshot) -> Panel:
@@ -237,8 +278,9 @@ def model_used(snapshot: Snapshot) -> ModelUsed:
     )
 
 
-def _forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: int) -> str:
-    asked = [
+def forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: int) -> str:
+    """The name of an answer: of the model, the series as they were asked, and how."""
+    question = [
         snapshot.name,
         snapshot.version,
         panel.fingerprint(),
@@ -246,17 +288,32 @@ def _forecast_id(snapshot: Snapshot, panel: Panel, request: Request, horizon: in
         request.levels,
         request.missing_plans,
     ]
-    return f"f-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:20]}"
+    return f"f-{hashlib.sha256(json.dumps(question).encode()).hexdigest()[:20]}"
 
 
-def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float]) -> list[SeriesForecast]:
+def _own(force: pd.DataFrame | None, request: Request) -> Force:
+    """The overrides of the warehouse's own series, by series and day."""
+    if force is None or force.empty or request.keys is None:
+        return {}
+    ids = series_ids(force)
+    return {
+        (str(key), row["period_start"]): row for key, row in zip(ids, force.to_dict("records"), strict=True)
+    }
+
+
+def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float], force: Force) -> list[SeriesForecast]:
     mean = np.round(forecast.mean, _DECIMALS).tolist()
     quantiles = {column(p): np.round(_quantile(forecast, p), _DECIMALS).tolist() for p in sorted(set(levels))}
-    periods = written(forecast.periods, panel.freq)
+    periods, days = written(forecast.periods, panel.freq), list(forecast.periods)
 
     def ahead(i: int) -> list[ForecastPeriod]:
         return [
-            ForecastPeriod(period=p, mean=mean[i][j], quantiles={k: q[i][j] for k, q in quantiles.items()})
+            ForecastPeriod(
+                period=p,
+                mean=mean[i][j],
+                quantiles={k: q[i][j] for k, q in quantiles.items()},
+                **_final(mean[i][j], force.get((panel.ids[i], days[j]))),
+            )
             for j, p in enumerate(periods)
         ]
 
@@ -264,8 +321,36 @@ def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float]) -> list[S
         panel.ids, panel.static["dealer_id"], panel.static["sku_id"], _notes(forecast, panel), strict=True
     )
     return [
-        SeriesForecast(unique_id=key, dealer_id=str(dealer), sku_id=str(sku), note=note, periods=ahead(i))
+        SeriesForecast(
+            unique_id=key,
+            dealer_id=str(dealer),
+            sku_id=str(sku),
+            note=note,
+            analogues=_like(forecast, i),
+            periods=ahead(i),
+        )
         for i, (key, dealer, sku, note) in enumerate(static)
+    ]
+
+
+def _final(mean: float, row: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """The figure that counts, and whose it is."""
+    if row is None:
+        return {"final": mean}
+    factor = None if pd.isna(row["factor"]) else float(row["factor"])
+    final = float(row["qty"]) if factor is None else mean * factor
+    until = None if pd.isna(row["expires_at"]) else f"{row['expires_at'].isoformat()}Z"
+    texts = {name: str(row[name]) for name in ("override_id", "edit_id", "author", "reason")}
+    return {
+        "final": round(final, _DECIMALS),
+        "override": OverrideUsed(**texts, factor=factor, expires_at=until),
+    }
+
+
+def _like(forecast: Forecast, row: int) -> list[Analogue]:
+    return [
+        Analogue(unique_id=one.unique_id, shared=list(one.shared), units=one.units)
+        for one in forecast.analogues.get(row, ())
     ]
 
 

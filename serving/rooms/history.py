@@ -82,8 +82,10 @@ class Values(BaseModel):
 class Series(Key):
     """One dealer's demand for one product, with what is planned for it."""
 
-    history: Annotated[list[Observation], FailFast(), Field(min_length=1, max_length=_MOST_PERIODS)] = Field(
-        description="Observed periods in any order; one left out is unknown, not zero."
+    history: Annotated[list[Observation], FailFast(), Field(max_length=_MOST_PERIODS)] = Field(
+        default_factory=list,
+        description="Observed periods in any order; one left out is unknown, not zero. "
+        "Empty for a new dealer or product: analogues answer, by its attributes.",
     )
     plans: Annotated[list[Values], FailFast(), Field(max_length=_MOST_PERIODS)] = Field(
         default_factory=list, description="Prices and promotions, of observed and of coming periods."
@@ -130,7 +132,8 @@ def panel_of(
     static, freq = _static(series), wanted.freq
     past = _entries(series, "history", freq)
     end = _cutoff(past, freq, cutoff)
-    start = min(past.day.min(), first or end, freq.shift(end, -_LEAST_YEARS * freq.season))
+    begins = [past.day.min()] if len(past.day) else []
+    start = min(*begins, first or end, freq.shift(end, -_LEAST_YEARS * freq.season))
     t = _between(start, end, freq) + 1
     y = np.full((len(series), t), np.nan)
     y[past.series, freq.position(past.day, start).to_numpy()] = [o.units for s in series for o in s.history]
@@ -167,6 +170,9 @@ def _entries(series: Sequence[Series], name: str, freq: Frequency) -> _Entries:
 
 
 def _cutoff(past: _Entries, freq: Frequency, named: str | None) -> pd.Timestamp:
+    if named is None and not len(past.day):
+        detail = "cutoff: no series has a history; say up to where demand is known."
+        raise wrong("cutoff", detail, next_step='Send "cutoff", the last period that is over.')
     last = past.day.groupby(past.series).transform("max")
     latest: pd.Timestamp = last.max()
     if named is None:

@@ -77,8 +77,8 @@ def _ask_room(model: DemandModel, panel: Panel) -> Answer:
 
 
 def _ask_analogues(analogues: Analogues, panel: Panel) -> Answer:
-    mean = analogues.mean(panel, H)
-    return {"mean": mean, "quantiles": analogues.quantiles(mean)}
+    guess = analogues.answer(panel, H)
+    return {"mean": guess.mean, "quantiles": guess.quantiles}
 
 
 BELIEFS = [
@@ -196,5 +196,5 @@ def test_an_unseen_dealer_without_a_history_gets_the_stated_fallback():
     y[1, -2:] = 5.0
     forecast = fitted("demand").predict(replace(channel().take(np.arange(2)), static=static, y=y))
     assert forecast.notes.tolist() == ["no_history", "short_history"]
-    guess = fitted("demand").analogues_.mean(replace(channel().take(np.arange(2)), static=static, y=y), H)
-    np.testing.assert_array_equal(forecast.mean, guess)
+    guess = fitted("demand").analogues_.answer(replace(channel().take(np.arange(2)), static=static, y=y), H)
+    np.testing.assert_array_equal(forecast.mean, guess.mean)

@@ -74,7 +74,9 @@ def service(lake_folder, model):
     release(home, model, data_version="trained-on")
     settings = Settings(home=home, port=free_port(), rate_per_minute=200, poll_seconds=0.3)
     live = Live(home, settings).start()
-    with live.client() as client:
-        wait(lambda: served(client) == "1", seconds=60)
-    yield live
-    live.stop()
+    try:
+        with live.client() as client:
+            wait(lambda: served(client) == "1", seconds=60)
+        yield live
+    finally:
+        live.stop()

@@ -37,3 +37,25 @@ def test_later_sales_do_not_change_what_was_forecast_then(stores, tmp_path):
 def test_a_period_that_is_none_or_holds_nothing_is_refused(stores, tmp_path, as_of, said):
     with pytest.raises(ChannelError, match=said):
         score_as_of(*stores, Asked(as_of=as_of, out=tmp_path))
+
+
+def _override(lake, qty, moment):
+    """Dealer D001's S001 in 2017-08 and 2017-12 by hand."""
+    row = {"dealer_id": "D001", "sku_id": "S001", "qty": qty, "author": "ann", "reason": "r"}
+    months = pd.to_datetime(["2017-08-01", "2017-12-01"])
+    rows = pd.DataFrame([row, row]).assign(period_start=months, made_at=moment, known_at=moment)
+    lake.merge({"overrides": rows.assign(override_id=[f"{qty}a", f"{qty}b"])}, source="test")
+
+
+def test_a_past_month_is_scored_with_the_overrides_of_then_the_last_with_those_of_now(stores, tmp_path):
+    lake = Lake(tmp_path / "warehouse")
+    lake.merge(tables(), source="test")
+    _override(lake, 111.0, pd.Timestamp("2017-06-20"))
+    _override(lake, 222.0, pd.Timestamp("2017-10-20"))
+    for as_of, month, figure in (("2017-06", "2017-08-01", 111.0), ("2017-09", "2017-12-01", 222.0)):
+        out = tmp_path / as_of
+        score_as_of(lake, stores[1], Asked(as_of=as_of, out=out, missing_plans="carry"))
+        told = read(out).set_index(["unique_id", "ds"])
+        assert told.loc[("D001/S001", pd.Timestamp(month)), "final"] == figure
+        rest = told[told["override_id"] == ""]
+        assert (rest["final"] == rest["mean"]).all()

@@ -93,6 +93,8 @@ def test_operation_names_are_unique_and_all_paths_answer_or_say_what_is_missing(
     with service.client("admin") as client:
         answers = {path: client.get(path) for path, methods in paths.items() if "get" in methods}
     assert "qudao train anomaly" in answers.pop("/v1/alerts").json()["next_step"]  # no such room was trained
+    explanation = answers.pop("/v1/forecasts/{forecast_id}/explanation")
+    assert explanation.json()["type"] == "/docs#unknown-forecast"
     assert {answer.status_code for answer in answers.values()} == {200}
 
 

@@ -122,6 +122,21 @@ def test_a_new_dealer_gets_an_honest_fallback(planner):
     assert series["periods"][0]["mean"] > 0
 
 
+def test_a_series_with_attributes_only_is_answered_by_named_analogues(planner):
+    newcomer = {"dealer_id": "NEW", "sku_id": "S001", "attributes": {"territory_id": "north"}}
+    answer = planner.post(PATH, json={"series": [newcomer]}).json()
+    (series,) = answer["forecasts"]
+    assert answer["as_of"] == "2017-09"
+    assert series["note"] == "no_history, no_plans"
+    assert series["analogues"][0]["unique_id"].endswith("/S001")
+    assert "sku_id" in series["analogues"][0]["shared"]
+    assert series["periods"][0]["quantiles"]["q95"] > series["periods"][0]["quantiles"]["q05"] >= 0
+
+
+def test_a_series_with_a_long_history_needs_no_analogues(planner, all_keys):
+    assert planner.post(PATH, json={"keys": all_keys[:1]}).json()["forecasts"][0]["analogues"] == []
+
+
 def test_the_models_page_says_what_can_be_asked(planner):
     (card,) = planner.get("/v1/models").json()["models"]
     assert (card["frequency"], card["horizon"], card["series"]) == ("month", 3, 36)
@@ -226,7 +241,6 @@ def bad(**change: object) -> dict[str, object]:
     ({"keys": ONE["keys"] * 2}, "keys[1]"),
     ({"keys": [{"unique_id": f"A/{i}"} for i in range(2001)]}, "keys"),
     ({"series": [*bad()["series"], *bad()["series"]]}, "series[1]"),
-    (bad(history=[]), "series[0].history"),
     (bad(history=[{"period": "2017-09", "units": str(SECRET)}]), "series[0].history[0].units"),
     (bad(history=[{"period": "2017-09", "units": -SECRET}]), "series[0].history[0].units"),
     (bad(history=[{"period": "2017-09", "units": 1e9}]), "series[0].history[0].units"),
@@ -312,3 +326,41 @@ def test_every_answer_carries_the_safe_headers(service):
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "server" not in headers
+
+
+def test_a_forecast_can_be_explained_by_its_id_and_adds_up(planner):
+    body = planner.post(PATH, json=ONE).json()
+    answer = planner.get(f"{PATH}/{body['forecast_id']}/explanation", params={"period": "2017-11"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    period = body["forecasts"][0]["periods"][1]
+    assert told["periods"][0]["mean"] == period["mean"]
+    assert sum(d["units"] for d in told["periods"][0]["drivers"]) == pytest.approx(period["mean"], abs=1e-3)
+
+
+def test_a_forecast_that_nobody_was_given_is_not_explained(planner):
+    body = problem(planner.get(f"{PATH}/f-0123/explanation"), 404)
+    assert body.type == "/docs#unknown-forecast"
+    assert "POST /v1/forecasts" in body.next_step
+    problem(planner.get(f"{PATH}/f-0123/explanation", params={"perod": "2017-11"}), 422)
+
+
+def test_a_planners_figure_is_shown_at_once_audited_and_moves_no_snapshot(service, planner):
+    ask = {
+        "dealer_ids": ["D005"],
+        "sku_ids": ["S003"],
+        "periods": ["2017-11"],
+        "quantity": 777.0,
+        "reason": "Fair.",
+    }
+    keys = {"keys": [{"unique_id": "D005/S003"}]}
+    before = planner.post(PATH, json=keys).json()
+    told = planner.post(f"{PATH}/overrides", json=ask).json()
+    after = planner.post(PATH, json=keys).json()
+    period = after["forecasts"][0]["periods"][1]
+    assert (period["final"], period["override"]["edit_id"]) == (777.0, told["edit_id"])
+    assert period["mean"] == before["forecasts"][0]["periods"][1]["mean"]
+    assert (after["data_version"], after["forecast_id"]) == (before["data_version"], before["forecast_id"])
+    entries = [one for one in Audit(service.settings.audit_file).read() if one.get("event") == "override"]
+    assert (entries[-1]["edit_id"], entries[-1]["author"]) == (told["edit_id"], "test planner")
+    assert planner.get("/v1/fva").json()["too_late"] == 1  # made long after that month began

@@ -177,12 +177,15 @@ def test_an_unseen_dealer_with_a_history_is_answered_from_it(model, panel, answe
 
 
 @pytest.mark.parametrize("months", [0, 1, 3])
-def test_a_new_series_is_answered_by_its_product_and_says_so(model, panel, months):
+def test_a_new_series_is_answered_by_named_analogues_and_says_so(model, panel, months):
     y = np.full((1, panel.t), np.nan)
     y[0, panel.t - months :] = 50.0
     static = pd.DataFrame({"dealer_id": ["new"], "sku_id": ["S1"]})
-    forecast = model.predict(replace(panel.take(np.array([0])), y=y, static=static))
-    usual = np.exp(model.analogues_.product_["S1"])
-    share = months / (months + model.analogues_.pull_periods)
-    np.testing.assert_allclose(forecast.mean, share * 50 + (1 - share) * usual)
+    asked = replace(panel.take(np.array([0])), y=y, static=static)
+    forecast = model.predict(asked)
+    guess = model.analogues_.answer(asked, H)
+    np.testing.assert_array_equal(forecast.quantiles, guess.quantiles)
     assert forecast.notes[0] == ("short_history" if months else "no_history")
+    assert forecast.analogues[0]
+    assert all(like.shared for like in forecast.analogues[0])  # each says what it has in common
+    assert set(forecast.analogues) == {0}
