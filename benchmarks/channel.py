@@ -76,6 +76,12 @@ RESULTS = ROOT / "benchmarks" / "results" / "channel_year.json"
 FIRST_SEED, SEEDS, LEAST_SEEDS = 21, 8, 2
 YEAR, MONTHS = 48, 12
 BASE, TUNED = "planners", "planners tuned"
+STEPS = (  # what one more kind of decision earns
+    ("plain", "orders"),
+    ("orders", "orders+rebates"),
+    ("orders+rebates", "joined"),
+    ("joined", "oracle"),
+)
 SAFETIES = (0.0, 7.0, 15.0, 22.0, 30.0, 45.0)  # days of cover
 SETTINGS = {"members": ["boosted", "ets", "theta", "tsb"], "replays": {"M": 4}, "workers": 1, "country": "CN"}
 SHOWN = {
@@ -239,6 +245,9 @@ def summary(years: dict[int, dict[str, Any]]) -> dict[str, Any]:
                 "seeds_within_budget": int((frame["budget_used"] <= 1).sum()),
             }
             for name, frame in frames.items()
+        },
+        "steps": {
+            f"{a} -> {b}": _differences(frames[b], frames[a]) for a, b in STEPS if {a, b} <= set(frames)
         },
         "about": {str(seed): year["about"] for seed, year in years.items()},
         "by_seed": {str(seed): year["policies"] for seed, year in years.items()},
