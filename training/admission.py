@@ -161,6 +161,8 @@ def _gap_sentence(ours: float, theirs: float, low: float, high: float) -> str:
 
 
 def _judged_tasks(evidence: pd.DataFrame, rules: ScoreRules) -> list[str]:
+    if "y" not in evidence:  # all of it is losses
+        return []
     known = evidence[evidence["y"].notna()]
     ones = known.groupby("task")["y"].sum()
     zeros = known.groupby("task")["y"].count() - ones

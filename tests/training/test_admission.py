@@ -129,23 +129,21 @@ def test_decisions_that_cost_less_than_every_simple_rule_are_admitted():
     verdict = admit_scores(pd.concat([costs(ours=0.8), evidence()]))
     assert verdict.passes
     assert any(said.startswith("order_cost: mean loss") for said in verdict.reasons)
-    assert admit_scores(costs(ours=0.8).assign(y=np.nan, probability=np.nan)).passes
+    assert admit_scores(costs(ours=0.8)).passes
 
 
 def test_decisions_that_cost_more_than_one_simple_rule_are_not():
-    verdict = admit_scores(costs(ours=1.2).assign(y=np.nan, probability=np.nan))
+    verdict = admit_scores(costs(ours=1.2))
     assert not verdict.better
     assert "surely behind mean_12" in verdict.reasons[0]
 
 
 def test_a_few_decisions_judge_nothing():
-    assert not admit_scores(costs(n=10, ours=0.5).assign(y=np.nan, probability=np.nan)).passes
+    assert not admit_scores(costs(n=10, ours=0.5)).passes
 
 
 def test_a_challenger_has_to_decide_surely_better_than_the_champion():
-    champion, worse, better = (
-        costs(ours=x, seed=3).assign(y=np.nan, probability=np.nan) for x in (1.0, 1.1, 0.9)
-    )
+    champion, worse, better = (costs(ours=x, seed=3) for x in (1.0, 1.1, 0.9))
     assert compare_scores(champion, better, seed=0).passes
     assert not compare_scores(champion, worse, seed=0).better
     assert not compare_scores(champion, champion, seed=0).better
