@@ -69,7 +69,7 @@ class OrderLine(BaseModel):
     """One product to order."""
 
     sku_id: str
-    suggested_units: float
+    suggested_units: float | None = Field(description="Null where the stock is not on record.")
     suggested_cases: float | None
     tier_units: float = Field(description="Of these, ordered for the next rebate tier.")
     qty_on_hand: float | None
@@ -265,14 +265,20 @@ def _lines(dealer_id: str, rooms: Rooms, one: Scores) -> tuple[list[OrderLine], 
     lines = []
     for row in rows:
         price = priced.get(row["sku_id"], (None, ""))[0] if currency else None
-        units = Decimal(str(row["suggested_units"]))
-        amount = None if price is None else float(cents(units * Decimal(str(price)), currency or ""))
+        amount = _amount(row["suggested_units"], price, currency)
         reasons = [Reason(code=r["code"], text=r["text"]) for r in row.get("reasons") or []]
         known_fields = {k: v for k, v in row.items() if k in OrderLine.model_fields and k != "reasons"}
         lines.append(
             OrderLine(**known_fields, unit_price=price, amount=amount, within_credit=None, reasons=reasons)
         )
     return lines, currency
+
+
+def _amount(units: float | None, price: float | None, currency: str | None) -> float | None:
+    """Units times price, to the cent; None where one is not known."""
+    if units is None or price is None or currency is None:
+        return None
+    return float(cents(Decimal(str(units)) * Decimal(str(price)), currency))
 
 
 def _prices(dealer_id: str, scores: Scores) -> dict[str, tuple[float, str]]:
@@ -291,9 +297,11 @@ def _prices(dealer_id: str, scores: Scores) -> dict[str, tuple[float, str]]:
 
 
 def _total(lines: Sequence[OrderLine]) -> float | None:
-    if not lines or any(line.amount is None for line in lines):
+    """Sum of the suggested lines; None where nothing is suggested or a price is not known."""
+    asked = [line for line in lines if line.suggested_units is not None]
+    if not asked or any(line.amount is None for line in asked):
         return None
-    return float(sum((Decimal(str(line.amount)) for line in lines), Decimal(0)))
+    return float(sum((Decimal(str(line.amount)) for line in asked), Decimal(0)))
 
 
 def _credit(dealer_id: str, rooms: Rooms, lines: list[OrderLine], currency: str | None) -> Credit | None:
@@ -321,7 +329,8 @@ def _credit(dealer_id: str, rooms: Rooms, lines: list[OrderLine], currency: str 
 def _carry(lines: list[OrderLine], headroom: Decimal) -> float:
     """Mark lines within the headroom, most shortage averted for its money first; returns their sum."""
     carried = Decimal(0)
-    for line in sorted(lines, key=_urgency, reverse=True):
+    priced = [line for line in lines if line.amount is not None]
+    for line in sorted(priced, key=_urgency, reverse=True):
         amount = Decimal(str(line.amount))
         line.within_credit = carried + amount <= headroom
         carried += amount if line.within_credit else 0

@@ -1,5 +1,7 @@
 """The plan of one dealer: every part from one forecast, sums to the cent, a dealer sees only itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,6 +101,17 @@ def test_lines_within_the_credit_fit_it_and_the_most_urgent_come_first(rooms):
     assert carried == pytest.approx(told.credit.carried_amount)
     assert carried <= told.credit.headroom_amount
     assert all(one.within_credit is not None for one in told.orders)
+
+
+def test_a_line_without_stock_on_record_is_told_and_counts_for_nothing(rooms):
+    orders = rooms["inventory"].frames["orders"].copy()
+    orders.loc[0, ["suggested_units", "suggested_cases", "probability_after"]] = np.nan
+    told = answer(
+        DEALER, BRAND, rooms | {"inventory": replace(rooms["inventory"], frames={"orders": orders})}
+    )
+    blank, *rest = told.orders
+    assert (blank.suggested_units, blank.amount, blank.within_credit) == (None, None, None)
+    assert round(100 * told.order_amount) == sum(round(100 * one.amount) for one in rest)
 
 
 def test_a_dealer_sees_its_own_order_and_nothing_of_the_brands(rooms):
