@@ -20,11 +20,13 @@ import contextlib
 import importlib.util
 import io
 import logging
+import pickle
 import resource
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,11 @@ class Asked:
     def few(self) -> "Asked":
         """The same of a few series."""
         return Asked.of(self.panel.take(np.arange(min(_FEW, self.panel.n))), self.horizon)
+
+    @property
+    def key(self) -> str:
+        """The same for the same question."""
+        return f"{self.panel.fingerprint()}_{self.horizon}"
 
     @property
     def offset(self) -> str:
@@ -130,11 +137,6 @@ def _local(model: str, *, bands: bool = False, seasonal: bool = False, **options
         return _read(asked, told, "peer")
 
     return ask
-
-
-def _ets_theta(asked: Asked) -> Answer:
-    parts = [PEERS[name].ask(asked).mean for name in ("auto_ets", "theta")]
-    return Answer(mean=np.mean(parts, axis=0))
 
 
 def _trees(*, direct: bool = False, log: bool = False) -> Ask:
@@ -275,7 +277,6 @@ PEERS: dict[str, Peer] = {
     "holt_winters": Peer("statsforecast", _local("HoltWinters", seasonal=True, bands=True)),
     "auto_ets": Peer("statsforecast", _local("AutoETS", seasonal=True, bands=True)),
     "theta": Peer("statsforecast", _local("DynamicOptimizedTheta", seasonal=True, bands=True)),
-    "ets_theta": Peer("statsforecast", _ets_theta),
     "imapa": Peer("statsforecast", _local("IMAPA")),
     "adida": Peer("statsforecast", _local("ADIDA")),
     "croston_sba": Peer("statsforecast", _local("CrostonSBA")),
@@ -285,3 +286,65 @@ PEERS: dict[str, Peer] = {
     "lightgbm_log_l1": Peer("mlforecast", _trees(log=True)),
     "lstm": Peer("neuralforecast", _lstm),
 }
+MEANS = {"ets_theta": ("auto_ets", "theta")}  # of two peers
+
+
+@dataclass(kw_only=True)
+class Peers:
+    """Some peers, asked at every cutoff of a set; `keep` is a folder of answers to the same question."""
+
+    names: tuple[str, ...]
+    keep: Path | None = None
+    notes_: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)  # cost, or why it is silent
+
+    def ask(self, panels: list[Panel], horizon: int, *, tick: Callable[[str], None]) -> pd.DataFrame:
+        """Keys, `peer.NAME` and `peer.NAME.qXX`, one row a series and period; silent peers have none."""
+        frames = [_keys(panel, horizon) for panel in panels]
+        for name in self.names:
+            answers = [self._answer(name, Asked.of(panel, horizon), tick) for panel in panels]
+            told = [answer for answer in answers if isinstance(answer, Answer)]
+            if len(told) < len(answers):
+                self.notes_[name] = {"note": next(a for a in answers if isinstance(a, str))}
+                continue
+            seconds = sum(answer.user_seconds for answer in told) / sum(panel.n for panel in panels)
+            self.notes_[name] = {"user_seconds_per_1000": round(1000 * seconds, 2)}
+            for k, answer in enumerate(told):
+                layers = {"": answer.mean} | {f".{q}": layer for q, layer in answer.quantiles.items()}
+                columns = {f"peer.{name}{end}": layer.ravel() for end, layer in layers.items()}
+                frames[k] = frames[k].assign(**columns)
+        return pd.concat(frames, ignore_index=True)
+
+    def _answer(self, name: str, asked: Asked, tick: Callable[[str], None]) -> Answer | str:
+        """The answer, or in words why there is none."""
+        tick(f"{name} {asked.panel.cutoff:%Y-%m-%d}")
+        parts = [self._one(part, asked) for part in MEANS.get(name, (name,))]
+        told = [part for part in parts if isinstance(part, Answer)]
+        if len(told) < len(parts):
+            return next(part for part in parts if isinstance(part, str))
+        return told[0] if len(told) == 1 else _mean_of(told)
+
+    def _one(self, name: str, asked: Asked) -> Answer | str:
+        peer = PEERS[name]
+        if not peer.installed:
+            return f"not installed ({peer.package})"
+        path = None if self.keep is None else self.keep / f"{name}_{asked.key}.pkl"
+        if path is not None and path.exists():
+            return cast(Answer, pickle.loads(path.read_bytes()))
+        try:
+            answer = peer.answer(asked)
+        except Exception as fault:  # one peer's fault is a row of the table, not the end of the run
+            return f"failed: {type(fault).__name__}"
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pickle.dumps(answer))
+        return answer
+
+
+def _mean_of(told: list[Answer]) -> Answer:
+    seconds = sum(answer.user_seconds for answer in told)
+    return Answer(mean=np.asarray(np.mean([a.mean for a in told], axis=0)), user_seconds=seconds)
+
+
+def _keys(panel: Panel, horizon: int) -> pd.DataFrame:
+    ids, days = np.repeat(panel.ids, horizon), np.tile(panel.ahead(horizon), panel.n)
+    return pd.DataFrame({"unique_id": ids, "ds": days, "cutoff": panel.cutoff})
