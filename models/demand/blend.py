@@ -60,13 +60,7 @@ class Blend:
         segment = np.concatenate([segments.names(p.y, p.freq.season) for p in replay.panels])
         layers, y = np.concatenate(replay.forecasts), np.concatenate(replay.truths)
         window = np.repeat(np.arange(len(replay.truths)), [len(truth) for truth in replay.truths])
-        horizon = y.shape[1]
-        stack = Stack(names=replay.names).fit(
-            layers.reshape(-1, len(replay.names)),
-            y.ravel(),
-            np.repeat(segment, horizon),
-            window=np.repeat(window, horizon),
-        )
+        stack = Stack(names=replay.names).fit(layers, y, segment, window=window)
         means = replay.parts(stack.combine(layers, segment))
         found = joined(*map(clues, replay.panels, replay.forecasts, means))
         return cls(segments, stack, Spread(levels=levels).fit(found, y, segment))

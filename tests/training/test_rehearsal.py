@@ -8,7 +8,7 @@ from features.errors import TooFewRows
 from features.panel import Panel
 from tests.panels import changed_after
 from tests.toy_members import toy_members
-from training.rehearsal import Rehearsals, rehearse
+from training.rehearsal import Rehearsals, ask, rehearse
 
 H = 3
 
@@ -33,7 +33,14 @@ def test_each_cutoff_is_rehearsed_once_and_serves_every_model(past):
     assert sorted(past.kept) == [27, 30, 33, 36]
     assert past.cutoffs(36) == [30, 33]
     assert past.needed([33, 36]) == []
-    assert past.needed([36, 35]) == [29, 32, 35]
+    assert past.needed([36, 35]) == [29, 35]
+
+
+def test_one_fit_speaks_at_all_replays_once_two_years_are_on_record(past):
+    assert past.fitted(36) == {30: 30, 33: 30}
+    assert past.fitted(27) == {21: 21, 24: 24}
+    assert past.fitted(28) == {22: 22, 25: 25}
+    assert past.fitted(21) == {15: 15, 18: 18}
 
 
 def test_a_rehearsal_saw_its_own_past_and_plans(past):
@@ -48,7 +55,9 @@ def test_a_replay_sets_what_was_said_beside_what_then_happened(past, panel):
     for t, seen, truth in zip([30, 33], replay.panels, replay.truths, strict=True):
         rows = [panel.ids.tolist().index(key) for key in seen.ids]
         np.testing.assert_array_equal(truth, panel.y[rows, t : t + H])
-    np.testing.assert_array_equal(replay.forecasts[1], past.kept[33].layers)
+    again = ask(past.kept[30].members, panel.at(33, ahead=H).carry_plans(H))
+    np.testing.assert_array_equal(replay.forecasts[0], past.kept[30].layers)
+    np.testing.assert_array_equal(replay.forecasts[1], again)
 
 
 def test_series_that_had_not_begun_are_not_known(panel, quick):
