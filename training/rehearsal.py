@@ -2,7 +2,7 @@
 
 A rehearsal at t saw periods 0..t-1 and nothing else: members are fitted, and asked. The model of
 cutoff t is made of its members. Its blend learns from earlier cutoffs: members are fitted at the oldest
-of them and asked again at the others, as they will be asked when they serve. While two years are not
+of them and asked again at the others, as they will be asked when they serve. While three years are not
 yet on record they are fitted at each. So a model costs two fits, not one for each replay.
 
 `Rehearsals` keeps them by cutoff; `prepare` runs several at once, one process and one thread
@@ -29,7 +29,7 @@ from training.split import rolling
 
 Array = NDArray[np.float64]
 LEAST_PERIODS = 4
-_YEARS = 2  # on record, for a fit that speaks at later cutoffs
+_YEARS = 3  # on record, for a fit that speaks at later cutoffs
 Make = Callable[[], Mapping[str, Member]]
 
 
@@ -59,8 +59,8 @@ class Rehearsals:
 
     def fitted(self, t: int) -> dict[int, int]:
         """Where the members were fitted that speak at each earlier cutoff of t."""
-        cuts, two_years = self.cutoffs(t), _YEARS * self.panel.freq.season
-        oldest = min((c for c in cuts if c >= two_years), default=t)
+        cuts, years = self.cutoffs(t), _YEARS * self.panel.freq.season
+        oldest = min((c for c in cuts if c >= years), default=t)
         return {c: min(c, oldest) for c in cuts}
 
     def needed(self, ends: Iterable[int]) -> list[int]:
