@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 import platform
-import subprocess
+import resource
 import sys
 import time
 from dataclasses import asdict
@@ -37,6 +37,7 @@ from features.panel import Panel  # noqa: E402
 from models.demand.baselines import PLANNERS  # noqa: E402
 from training.progress import steps  # noqa: E402
 from training.recipes import demand  # noqa: E402
+from training.rehearsal import Rehearsals  # noqa: E402
 from training.scorecard import SUMS, segment_of  # noqa: E402
 from training.settings import DemandConfig  # noqa: E402
 from training.train import evidence  # noqa: E402
@@ -48,8 +49,6 @@ Row = dict[str, Any]
 def main() -> int:
     asked = _arguments()
     folder = Path(os.environ.get("QUDAO_DATA", ROOT.parent / "shared" / "data"))
-    if asked.fit_one:
-        return fit_one(named(asked.fit_one), folder)
     chosen = [named(name) for name in _names(asked)]
     if absent := [p.file for p in chosen if not (folder / p.file).exists()]:
         raise ChannelError(f"Not in {folder}: {absent}. Set QUDAO_DATA to the folder of public data.")
@@ -70,20 +69,21 @@ def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None) -> Ro
     ends = demand.cutoffs(past, config, protocol.windows)
     peers = Peers(names=protocol.peers, keep=keep)
     started = time.perf_counter()
-    total = len(past.needed(ends)) + len(peers.names) * len(ends)
+    total = 1 + len(set(past.needed(ends)) - set(past.needed(ends[-1:]))) + len(peers.names) * len(ends)
     with steps(total, protocol.name) as tick:
+        tick("the last model, timed")
+        cost = _timed(past, ends[-1])
         past.prepare(ends, workers=config.workers, tick=tick)
         told = peers.ask([_seen(panel, t, protocol.horizon) for t in ends], protocol.horizon, tick=tick)
     frame = demand.backtest(past, config, windows=protocol.windows)
     outer = blends(past, ends)[[*KEYS, "q02.5", "q97.5"]]
     frame = frame.merge(outer, on=KEYS, how="left").merge(told, on=KEYS, how="left")
-    cost = _cost(protocol)
     return {
         "protocol": asdict(protocol),
         **_judged(frame, panel, config, peers, cost),
         "ablation": ablation(past, ends, frame, sums=SUMS[panel.freq.letter]),
         "wall_seconds": round(time.perf_counter() - started, 1),
-        "one_window": cost,
+        "last_window": cost,
         "settings": config.model_dump(mode="json"),
         "made_with": _versions(),
     }
@@ -121,35 +121,23 @@ def _seen(panel: Panel, t: int, horizon: int) -> Panel:
     return seen.take(seen.started())
 
 
-def fit_one(protocol: Protocol, folder: Path) -> int:
-    """Fit and predict once, in this process and one thread; prints what it cost as JSON."""
-    import resource
-
-    config = DemandConfig.read().model_copy(update={"workers": 1})
-    panel = panel_of(protocol, folder)
-    seen = panel.at(panel.t - protocol.horizon, ahead=protocol.horizon)
+def _timed(past: Rehearsals, t: int) -> Row:
+    """What the model of one cutoff and its forecast cost, in this process and one thread."""
     before = user_seconds()
-    model = demand.fit(demand.rehearsals(seen, protocol.horizon, config), config)
+    past.prepare([t])
+    model = past.model(t)
     fitted = user_seconds()
-    model.predict(seen.carry_plans(protocol.horizon))
+    seen = past.kept[t].panel
+    model.predict(seen.carry_plans(past.horizon))
     fit, predict = fitted - before, user_seconds() - fitted
-    cost = {
+    return {
         "fit_user_seconds": round(fit, 1),
         "predict_user_seconds": round(predict, 2),
-        "fit_user_seconds_per_1000": round(1000 * fit / panel.n, 1),
-        "predict_user_seconds_per_1000": round(1000 * predict / panel.n, 2),
+        "fit_user_seconds_per_1000": round(1000 * fit / seen.n, 1),
+        "predict_user_seconds_per_1000": round(1000 * predict / seen.n, 2),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "series": panel.n,
+        "series": seen.n,
     }
-    print(json.dumps(cost))
-    return 0
-
-
-def _cost(protocol: Protocol) -> Row:
-    """What one fit and predict takes, in a process of its own."""
-    command = [sys.executable, str(Path(__file__)), "--fit-one", protocol.name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
 def _versions() -> dict[str, str]:
@@ -174,7 +162,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", help=f"sets, with commas: {every} (default: all)")
     parser.add_argument("--data", help="one set")
     parser.add_argument("--keep", type=Path, help="folder to keep peers' forecasts in, and to use again")
-    parser.add_argument("--fit-one", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -56,6 +56,8 @@ def score(frame: Frame, column: str, *, sums: int, prefix: str = "") -> Row:
     bands = {prefix + q: q for q in (*_INNER, *_OUTER) if prefix + q in frame}
     base = [*KEYS, "y", "scale_mase", "scale_rmsse"]
     own = frame[base].assign(mean=frame[column], **{q: frame[name] for name, q in bands.items()})
+    if bands and "q50" not in own:  # a peer's bands lie around its point forecast
+        own = own.assign(q50=own["mean"])
     row = dict(score_frame(own, ["mean"], aggregate=sums).iloc[0])
     row = {k: v for k, v in row.items() if k not in ("method", "pinball") and "coverage" not in k}
     return _clean(row | (_bands(own) if bands else {}))

@@ -113,3 +113,11 @@ def test_a_method_without_bands_has_no_pinball(frame):
     assert "pinball" not in score(frame, "last_value", sums=3, prefix="none.")
     assert score(frame, "mean", sums=3)["pinball"] > 0
     assert len(LEVELS) == 7
+
+
+def test_a_peer_whose_bands_have_no_median_is_judged_around_its_point(frame):
+    told = {f"peer.one.{q}": frame[q] for q in ("q05", "q10", "q25", "q75", "q90", "q95")}
+    given = frame.assign(**{"peer.one": frame["q50"]}, **told)
+    peer, ours = score(given, "peer.one", sums=3, prefix="peer.one."), score(frame, "mean", sums=3)
+    assert peer["pinball"] == ours["pinball"]
+    assert peer["coverage_80"] == ours["coverage_80"]
