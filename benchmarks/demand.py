@@ -44,6 +44,7 @@ from training.train import evidence  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 Row = dict[str, Any]
+_FAIR_BIAS = 0.15
 
 
 def main() -> int:
@@ -80,7 +81,8 @@ def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None) -> Ro
     frame = frame.merge(outer, on=KEYS, how="left").merge(told, on=KEYS, how="left")
     return {
         "protocol": asdict(protocol),
-        **_judged(frame, panel, config, peers, cost),
+        **(judged := _judged(frame, panel, config, peers, cost)),
+        "best_peer": best_peer(judged["peers"], by_sums=protocol.by_sums),
         "ablation": ablation(past, ends, frame, sums=SUMS[panel.freq.letter]),
         "wall_seconds": round(time.perf_counter() - started, 1),
         "last_window": cost,
@@ -106,13 +108,21 @@ def _judged(frame: pd.DataFrame, panel: Panel, config: DemandConfig, peers: Peer
         "methods": methods,
         "peers": rows,
         "against": gaps(frame, against),
-        "best_peer": min(spoke, key=lambda n: _wape(rows, n), default=None),
         "segments": segments(frame, segment),
     }
 
 
-def _wape(rows: list[Row], name: str) -> float:
-    return float(next(row["wape"] for row in rows if row["method"] == name))
+def best_peer(rows: list[Row], *, by_sums: bool) -> str | None:
+    """The peer with the least WAPE; where promising nothing wins that, of sums and within a bias of 15 %.
+
+    >>> rows = [{"method": "zero", "wape": 0.9, "agg_wape": 0.8, "bias": -0.5}]
+    >>> best_peer(rows, by_sums=False), best_peer(rows, by_sums=True)
+    ('zero', None)
+    """
+    spoke = [row for row in rows if row.get("wape") is not None]
+    fair = [row for row in spoke if not by_sums or abs(row["bias"]) <= _FAIR_BIAS]
+    best = min(fair, key=lambda row: float(row["agg_wape" if by_sums else "wape"]), default=None)
+    return None if best is None else str(best["method"])
 
 
 def _seen(panel: Panel, t: int, horizon: int) -> Panel:

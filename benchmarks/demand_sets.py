@@ -42,6 +42,7 @@ class Protocol:
     freq: str
     plans: bool = True
     goal: str = ""
+    by_sums: bool = False  # lumpy: the best peer has the least error of sums, and no large bias
     peers: tuple[str, ...] = ()
 
 
@@ -121,6 +122,7 @@ PROTOCOLS = [
         windows=3,
         freq="M",
         goal="agg .93, bias .05",
+        by_sums=True,
         peers=(*_TREES, "seasonal_naive", "imapa", "tsb", "croston_sba", "adida"),
     ),
 ]

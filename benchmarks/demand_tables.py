@@ -56,7 +56,7 @@ def _short(results: dict[str, Row]) -> list[str]:
         members = result["settings"]["members"]
         ours = [row for row in result["methods"] if row["method"] != "mean"]
         planners = [row for row in ours if row["method"] not in members]
-        spoke = [row for row in result.get("peers", []) if "wape" in row]
+        spoke = [row for row in result.get("peers", []) if row["method"] == result.get("best_peer")]
         chosen = [("**stack**", result["methods"][0])]
         chosen += [(f"our {row['method']}", row) for row in _lowest(ours, members)]
         chosen += [(f"peer: {row['method']}", row) for row in _lowest(spoke)]
