@@ -58,10 +58,13 @@ class Shelf:
 
 
 def costs_of(lines: pd.DataFrame) -> Costs:
-    """Cost of a unit short and over, for one review period; a unit without a price counts as 1."""
+    """Cost of a unit short and over, for one review period; a unit without a price counts as 1.
+
+    Short is what the channel would have earned; over is money that lies in what the dealer paid for.
+    """
     price = lines["net_price"].fillna(1.0).to_numpy(float)
     cost = lines["unit_cost_amount"].fillna(0.7).to_numpy(float)
-    over = lines["holding_rate"].to_numpy(float) * cost * lines["review_days"].to_numpy(float) / YEAR_DAYS
+    over = lines["holding_rate"].to_numpy(float) * price * lines["review_days"].to_numpy(float) / YEAR_DAYS
     over = np.maximum(over, _LEAST)
     short = np.clip(
         price - cost, over * LEAST_RATIO / (1 - LEAST_RATIO), over * MOST_RATIO / (1 - MOST_RATIO)
