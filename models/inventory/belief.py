@@ -10,8 +10,9 @@ with the spread of a line's draws: their mean absolute deviation and 5 % of thei
 
 Weight and share are those whose levels were cheapest in money at past cutoffs: each cutoff is moved by what
 was over before it, its level is the critical ratio's, and units missing and left over cost what they cost.
-What the usual belief (the forecast alone, unmoved) would have cost must be undercut by more than a standard
-error of the cutoffs' differences: what cannot be told from luck moves nothing.
+What the usual belief (the forecast alone, unmoved) would have cost must be undercut by a tenth, and by more
+than a standard error of the cutoffs' differences: what cannot be told from luck moves nothing, nor what the
+whole demand room would do away with where its trees alone were rehearsed.
 
 A past cutoff counts half as much for every `HALF_LIFE` cutoffs that lie between, so that the shifts follow
 the channel (online: fit again when the next outcome is known). A segment's shifts are drawn to those of
@@ -61,6 +62,7 @@ _MEAN_SHARE = 0.05
 _LEAST_SPREAD = 1e-6
 _USUAL = (1.0, 0.0)  # the forecast alone, unmoved
 _LEAST_JUDGED = 2  # cutoffs
+_LEAST_SAVING = 0.1  # of the usual cost: what answers is the whole demand room, rehearsed were its trees alone
 STEADY, NOW_AND_THEN = "steady", "now_and_then"
 
 
@@ -147,10 +149,12 @@ def _cheapest(past: Sequence[Past], weights: Sequence[float]) -> tuple[float, fl
     spent = np.concatenate([_spent(past, _blends(past, weight)) for weight in weights])  # [options, cutoffs]
     if spent.shape[1] < _LEAST_JUDGED:
         return _USUAL
-    saved = spent[options.index(_USUAL)] - spent
+    usual = spent[options.index(_USUAL)]
+    saved = usual - spent
     best = int(saved.sum(axis=1).argmax())
     error = saved[best].std(ddof=1) / np.sqrt(spent.shape[1])
-    return options[best] if saved[best].mean() > error else _USUAL
+    bar = max(float(error), _LEAST_SAVING * float(usual.mean()))
+    return options[best] if saved[best].mean() > bar else _USUAL
 
 
 def _spent(past: Sequence[Past], blends: Sequence[Array]) -> Array:
