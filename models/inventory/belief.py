@@ -62,7 +62,7 @@ _MEAN_SHARE = 0.05
 _LEAST_SPREAD = 1e-6
 _USUAL = (1.0, 0.0)  # the forecast alone, unmoved
 _LEAST_JUDGED = 2  # cutoffs
-_LEAST_SAVING = 0.1  # of the usual cost: what answers is the whole demand room, rehearsed were its trees alone
+_LEAST_SAVING = 0.1  # of the usual cost: the whole demand room answers, its trees alone were rehearsed
 STEADY, NOW_AND_THEN = "steady", "now_and_then"
 
 
