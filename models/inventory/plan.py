@@ -21,7 +21,7 @@ Errors: none.
 >>> demand = Demand(wanted=draws, lead=draws / 4, days=np.array([40.0]))
 >>> told = plan(lines, demand, Shelf(max_days=75)).round(2)
 >>> told[["suggested_units", "reorder_units", "probability"]].values.tolist()
-[[90.0, 146.0, 0.89]]
+[[80.0, 144.0, 0.89]]
 """
 
 from collections.abc import Callable, Sequence
