@@ -12,7 +12,8 @@ Weight and share are those whose levels were cheapest in money at past cutoffs: 
 was over before it, its level is the critical ratio's, and units missing and left over cost what they cost.
 What the usual belief (the forecast alone, unmoved) would have cost must be undercut by a tenth, and by more
 than a standard error of the cutoffs' differences: what cannot be told from luck moves nothing, nor what the
-whole demand room would do away with where its trees alone were rehearsed.
+whole demand room would do away with where its trees alone were rehearsed. With under two cutoffs that have
+others over before them, shifts cannot be judged: all of them stand, with the weight that was cheapest.
 
 A past cutoff counts half as much for every `HALF_LIFE` cutoffs that lie between, so that the shifts follow
 the channel (online: fit again when the next outcome is known). A segment's shifts are drawn to those of
@@ -145,27 +146,37 @@ def _blends(past: Sequence[Past], weight: float) -> list[Array]:
 
 def _cheapest(past: Sequence[Past], weights: Sequence[float]) -> tuple[float, float]:
     """Weight and share of the shifts; (1, 0) unless another pair was surely cheaper."""
-    options = [(weight, share) for weight in weights for share in SHARES]
-    spent = np.concatenate([_spent(past, _blends(past, weight)) for weight in weights])  # [options, cutoffs]
-    if spent.shape[1] < _LEAST_JUDGED:
+    known = [p for p in past if np.isfinite(p.y).any()]
+    if not known:
         return _USUAL
+    learned = [[i for i, p in enumerate(known) if p.ends <= now.cutoff] for now in known]
+    if sum(map(bool, learned)) < _LEAST_JUDGED:
+        return _unjudged(known, weights)
+    options = [(weight, share) for weight in weights for share in SHARES]
+    spent = np.concatenate([_spent(known, _blends(known, w), learned) for w in weights])  # [options, cutoffs]
     usual = spent[options.index(_USUAL)]
     saved = usual - spent
     best = int(saved.sum(axis=1).argmax())
-    error = saved[best].std(ddof=1) / np.sqrt(spent.shape[1])
+    error = saved[best].std() / np.sqrt(max(len(usual) - 1, 1))
     bar = max(float(error), _LEAST_SAVING * float(usual.mean()))
     return options[best] if saved[best].mean() > bar else _USUAL
 
 
-def _spent(past: Sequence[Past], blends: Sequence[Array]) -> Array:
-    """Cost of the levels, an amount, by share of the shifts and cutoff that had others over before it."""
+def _unjudged(past: Sequence[Past], weights: Sequence[float]) -> tuple[float, float]:
+    """The cheapest weight, with all of the shifts: too few cutoffs to judge shifts by."""
+    everybody = [list(range(len(past)))] * len(past)
+    spent = [_spent(past, _blends(past, weight), everybody)[-1].sum() for weight in weights]
+    return weights[int(np.argmin(spent))], SHARES[-1]
+
+
+def _spent(past: Sequence[Past], blends: Sequence[Array], learned: Sequence[Sequence[int]]) -> Array:
+    """Cost of the levels, an amount, by share of the shifts and cutoff that others are learned from."""
     told = []
-    for now, blend in zip(past, blends, strict=True):
-        over = [i for i, p in enumerate(past) if p.ends <= now.cutoff]
-        if over and np.isfinite(now.y).any():
-            shifts = _shifts([past[i] for i in over], [blends[i] for i in over])
+    for now, blend, rows in zip(past, blends, learned, strict=True):
+        if rows:
+            shifts = _shifts([past[i] for i in rows], [blends[i] for i in rows])
             told.append([_cost(now, _moved(blend, now.segment, _part(shifts, s))) for s in SHARES])
-    return np.array(told).reshape(-1, len(SHARES)).T
+    return np.array(told).T
 
 
 def _cost(past: Past, draws: Array) -> float:

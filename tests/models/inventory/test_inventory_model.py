@@ -1,7 +1,5 @@
 """Orders and transfers of a whole channel, monthly and weekly, with much on record and with little."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -244,14 +242,11 @@ def test_draws_that_kept_their_promise_are_not_moved_by_luck():
     np.testing.assert_array_equal(told, np.sort(now.history, axis=1))
 
 
-def test_a_cutoff_is_moved_by_what_was_over_before_it():
+def test_a_source_that_fails_is_left_even_where_too_few_cutoffs_were_over():
     rng = np.random.default_rng(4)
-    months = [past(k, rng.gamma(4, 25, (200, 100)), rng.gamma(4, 40, 200)) for k in range(4)]
-    long = [replace(p, ends=p.cutoff + pd.DateOffset(months=9)) for p in months]
-    now = months[-1]
-    moved, unmoved = (Belief().fit(p).predict(None, now.history, now.segment) for p in (months, long))
-    assert np.quantile(moved, 0.9, axis=1).mean() > np.quantile(now.history, 0.9, axis=1).mean()
-    np.testing.assert_array_equal(unmoved, np.sort(now.history, axis=1))
+    wrong, own = rng.gamma(4, 75, (200, 100)), rng.gamma(4, 25, (200, 100))
+    one = past(0, own, rng.gamma(4, 25, 200), forecast=wrong)
+    assert Belief().fit([one]).weight_ == 0.0
 
 
 def test_what_lies_ties_up_what_the_dealer_paid():
