@@ -162,9 +162,13 @@ class _Work:
         return found
 
     def levels(self, beta: Array, fade: Array) -> Array:
-        """Log units at the drivers' means: what makes weighted totals those that were seen, [n]."""
+        """Log units at the drivers' means, [n]: what makes totals those that were seen.
+
+        Periods count as their noise asks: a few weeks of campaign do not say it alone.
+        """
         moved = np.exp((self.X * beta[self.series]).sum(axis=1))
-        wanted, given = self._sum(self.y * fade), self._sum(moved * fade)
+        weight = fade * moved ** (_WEIGHT - 1)
+        wanted, given = self._sum(self.y * weight), self._sum(moved * weight)
         return np.asarray(np.log(np.maximum(wanted, _LEAST_UNITS) / given))
 
     def _working(self, beta: Array) -> tuple[Array, Array, Array]:
