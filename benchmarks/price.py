@@ -28,6 +28,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.price_rows import ALL, CROSS, OWN, juice_rows  # noqa: E402
 from features.errors import ChannelError  # noqa: E402
 from features.known import known  # noqa: E402
 from features.simulator import Channel, World, simulate  # noqa: E402
@@ -54,8 +56,6 @@ WINDOWS = (82, 100, 118)  # last weeks that are learned from
 GOALS = {"wape": 0.41, "negative_share": 1.0, "abs_bias": 0.05}
 NOW = pd.Timestamp("2026-01-01")
 Array = np.ndarray
-OWN = (Driver("log_price", -1), Driver("deal", 1), Driver("feature", 1))
-CROSS = (*OWN, Driver("cross_price", 1))
 
 
 def main() -> int:
@@ -81,7 +81,7 @@ def orange_juice() -> dict[str, Any]:
     rows = juice_rows(pd.read_parquet(path))
     last = rows["step"].quantile(0.8)
     earlier, judged = rows[rows["step"] <= last], rows[rows["step"] > last]
-    y, ours = judged["y"].to_numpy(float), Response(drivers=CROSS, half_life=26).fit(earlier)
+    y, ours = judged["y"].to_numpy(float), Response(drivers=ALL, half_life=26).fit(earlier)
     methods = {name: _measures(y, *told) for name, told in _forecasts(ours, earlier, judged).items()}
     told, reached = ours.predict(judged), methods["ours"]
     inside = (y >= told["q05"].to_numpy()) & (y <= told["q95"].to_numpy())
@@ -105,16 +105,21 @@ def orange_juice() -> dict[str, Any]:
 
 def _forecasts(ours: Response, earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
     """Forecasts and slopes of every method."""
-    told, plain = ours.predict(judged), Response(drivers=OWN, half_life=26).fit(earlier)
+    told, plain = ours.predict(judged), Response(drivers=CROSS, half_life=26).fit(earlier)
     series = judged.drop_duplicates("unique_id")
     own = ours.slopes(series)["slope"].to_numpy()
     return {
         "ours": (told["mean"].to_numpy(), own),
         "ours, median": (told["q50"].to_numpy(), own),
-        "ours, without cross price": (plain.means(judged), plain.slopes(series)["slope"].to_numpy()),
+        "ours, without campaigns' depth and shelf": (
+            plain.means(judged),
+            plain.slopes(series)["slope"].to_numpy(),
+        ),
         "ours, pooled alone": (ours.pooled_.predict(judged), own),  # type: ignore[union-attr]
         "ours, trees alone": (ours.trees_.predict(judged), None),
-    } | _peers(earlier, judged)
+        **_peers(earlier, judged, OWN),
+        **{f"{name}, our drivers": peer for name, peer in _peers(earlier, judged, ALL).items()},
+    }
 
 
 def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -124,7 +129,7 @@ def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
         earlier = rows[rows["step"] <= start]
         judged = rows[(rows["step"] > start) & (rows["step"] <= start + 18)]
         judged = judged[judged["unique_id"].isin(earlier["unique_id"].unique())]
-        ours = Response(drivers=CROSS, half_life=26).fit(earlier)
+        ours = Response(drivers=ALL, half_life=26).fit(earlier)
         y = judged["y"].to_numpy(float)
         for name, (forecast, slope) in _forecasts(ours, earlier, judged).items():
             measures = _measures(y, forecast, slope)
@@ -135,59 +140,47 @@ def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {str(k): {str(a): float(b) for a, b in v.items()} for k, v in means.iterrows()}
 
 
-def juice_rows(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows as models.response wants them; the cross price is of the store's other brands, by their volume.
-
-    Usual prices and volumes, which the cross price is measured by, are of the first 43 weeks.
-    """
-    rows = found.sort_values(["store", "brand", "week"], ignore_index=True)
-    rows = rows.assign(
-        unique_id=rows["store"].astype(str) + "/" + rows["brand"].astype(str),
-        group=rows["brand"], step=rows["week"], y=rows["units"].astype(float),
-        log_price=np.log(rows["price"].astype(float)), feature=rows["feature"].astype(float),
-    )  # fmt: skip
-    first = rows[rows["week"] <= 82]
-    share = first.groupby("brand")["y"].sum() / first["y"].sum()
-    wide = rows.pivot_table(index=["store", "week"], columns="brand", values="log_price")
-    away = wide - wide[wide.index.get_level_values("week") <= 82].mean()
-    weight = away.notna() * share
-    place = pd.MultiIndex.from_frame(rows[["store", "week"]])
-    top = (away.fillna(0.0) * weight).reindex(place).to_numpy()
-    below = weight.reindex(place).to_numpy()
-    at = np.arange(len(rows)), rows["brand"].to_numpy() - 1
-    rows["cross_price"] = (top.sum(axis=1) - top[at]) / (below.sum(axis=1) - below[at])
-    return rows
-
-
-def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
-    names = [d.name for d in OWN]
-    z = np.log(earlier["y"].to_numpy(float))
-    median = judged["unique_id"].map(earlier.groupby("unique_id")["y"].median()).to_numpy(float)
+def _peers(earlier: pd.DataFrame, judged: pd.DataFrame, drivers: Sequence[Driver]) -> dict[str, Any]:
+    """Peers told the given drivers; those that use none, and series alone, only with their own."""
+    names = [d.name for d in drivers]
     shrunk, slopes, smear = _log_log(earlier, judged, names, pulls=(50.0, 30.0))
-    alone, alone_slopes, _ = _log_log(earlier, judged, names, pulls=(0.0, 0.0))
-    level = earlier.groupby("unique_id")["y"].agg(lambda v: np.log(v).mean())
-    columns = [*names, "group", "store"]
-    settings = {
-        "objective": "regression", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 50,
-        "monotone_constraints": [-1, 1, 1, 0, 0], "verbose": -1, "num_threads": 1, "seed": 0,
-    }  # fmt: skip
-    target = z - earlier["unique_id"].map(level).to_numpy(float)
-    data = lgb.Dataset(earlier[columns].to_numpy(float), target, categorical_feature=[3])
-    booster = lgb.train(settings, data, 400)
-    fitted = np.asarray(booster.predict(earlier[columns].to_numpy(float), num_threads=1))
-    told = np.asarray(booster.predict(judged[columns].to_numpy(float), num_threads=1))
-    trees = np.exp(told + judged["unique_id"].map(level).to_numpy(float))
-    both = np.exp((np.log(shrunk) + np.log(trees)) / 2)
-    duan = float(np.exp(target - fitted).mean() * smear) ** 0.5
-    return {
-        "series median": (median, None),
-        "log-log of each series alone": (alone, alone_slopes),
+    trees, over = _logarithm_trees(earlier, judged, drivers)
+    both, duan = np.sqrt(shrunk * trees), (over * smear) ** 0.5
+    told = {
         "shrunk log-log": (shrunk, slopes),
         "shrunk log-log, Duan": (shrunk * smear, slopes),
         "monotone LightGBM": (trees, None),
         "geometric blend": (both, slopes),
         "geometric blend, Duan": (both * duan, slopes),
     }
+    if drivers is not OWN:
+        return told
+    median = judged["unique_id"].map(earlier.groupby("unique_id")["y"].median()).to_numpy(float)
+    alone, alone_slopes, _ = _log_log(earlier, judged, names, pulls=(0.0, 0.0))
+    return {
+        "series median": (median, None),
+        "log-log of each series alone": (alone, alone_slopes),
+    } | told
+
+
+def _logarithm_trees(
+    earlier: pd.DataFrame, judged: pd.DataFrame, drivers: Sequence[Driver]
+) -> tuple[Array, float]:
+    """Monotone boosted trees on logarithms: forecasts, and Duan's factor."""
+    level = earlier.groupby("unique_id")["y"].agg(lambda v: np.log(v).mean())
+    columns = [*(d.name for d in drivers), "group", "store"]
+    settings = {
+        "objective": "regression", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 50,
+        "monotone_constraints": [*(d.sign for d in drivers), 0, 0],
+        "verbose": -1, "num_threads": 1, "seed": 0,
+    }  # fmt: skip
+    target = np.log(earlier["y"].to_numpy(float)) - earlier["unique_id"].map(level).to_numpy(float)
+    data = lgb.Dataset(earlier[columns].to_numpy(float), target, categorical_feature=[len(drivers)])
+    booster = lgb.train(settings, data, 400)
+    fitted = np.asarray(booster.predict(earlier[columns].to_numpy(float), num_threads=1))
+    told = np.asarray(booster.predict(judged[columns].to_numpy(float), num_threads=1))
+    trees = np.exp(told + judged["unique_id"].map(level).to_numpy(float))
+    return trees, float(np.exp(target - fitted).mean())
 
 
 def _log_log(
