@@ -6,13 +6,13 @@
 Protocols
   orange_juice  83 stores x 11 brands, weekly. Judged: the last 20 % of the weeks (week above its .8 quantile
                 over rows; 21,054 rows), at the prices, deals and features that came true. Learned: the weeks
-                before, in one fit. The weights of the pooled fit, the boosting settings and the cross price
-                were chosen on windows that end before the judged weeks; where smearing comes from was
-                settled after the judged weeks had been seen (docs/rooms/price.md). Also told: the three
+                before, in one fit. The weights of the pooled fit, the boosting settings and the drivers
+                (benchmarks/price_rows.py) were chosen on windows that end before the judged weeks; where
+                smearing comes from was settled after the judged weeks had been seen (docs/rooms/price.md). Also told: the three
                 windows of 18 weeks before, and WAPE when each forecast is scaled to the true total.
-                Peers in the same run, without a cross price as in their own definitions: each series' median;
-                a log-log regression with fixed pulls to brand and all; monotone LightGBM on logarithms; their
-                geometric mean; the same with Duan's smearing.
+                Peers in the same run, with price, deal and feature as in their own definitions, and again with
+                our drivers: each series' median; a log-log regression with fixed pulls to brand and all;
+                monotone LightGBM on logarithms; their geometric mean; the same with Duan's smearing.
   elasticity    four simulated channels (60 dealers, 10 products, 48 months; seeds 41 to 44, none of them seen
                 while the room was made): own-price elasticity of every series against the truth, beside each
                 series' own regression of logarithms.
