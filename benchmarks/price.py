@@ -8,10 +8,11 @@ Protocols
                 over rows; 21,054 rows), at the prices, deals and features that came true. Learned: the weeks
                 before, in one fit. The weights of the pooled fit, the boosting settings and the drivers
                 (benchmarks/price_rows.py) were chosen on windows that end before the judged weeks; where
-                smearing comes from was settled after the judged weeks had been seen (docs/rooms/price.md). Also told: the three
-                windows of 18 weeks before, and WAPE when each forecast is scaled to the true total.
-                Peers in the same run, with price, deal and feature as in their own definitions, and again with
-                our drivers: each series' median; a log-log regression with fixed pulls to brand and all;
+                smearing comes from was settled after the judged weeks had been seen (docs/rooms/price.md).
+                Also told: the three windows of 18 weeks before, and WAPE when each forecast is scaled to the
+                true total.
+                Peers in the same run, with price, deal and feature as in their own definitions, and again
+                with our drivers: each series' median; a log-log regression with fixed pulls to brand and all;
                 monotone LightGBM on logarithms; their geometric mean; the same with Duan's smearing.
   elasticity    four simulated channels (60 dealers, 10 products, 48 months; seeds 41 to 44, none of them seen
                 while the room was made): own-price elasticity of every series against the truth, beside each
@@ -294,7 +295,9 @@ def policy() -> dict[str, Any]:
         market = Market.of(known(channel.tables, NOW))
         model = PriceModel().fit(market, NOW)
         prices = model.score(channel.tables, NOW)["prices"].set_index("line_id", drop=False)
-        rows.append({"world": channel.world.seed} | _judged(channel, prices, model.rules))
+        told = _judged(channel, prices, model.rules)
+        told["probability_ece_if_right"] = _ece_if_right(model, prices)
+        rows.append({"world": channel.world.seed} | told)
         print(rows[-1], flush=True)
     frame = pd.DataFrame(rows).drop(columns="world")
     means = frame.mean().round(4)
@@ -311,6 +314,7 @@ def policy() -> dict[str, Any]:
         "expected_gain_rate": float(means["expected_gain_rate"]),
         "probability_mean": float(means["probability_mean"]),
         "probability_ece": float(means["probability_ece"]),
+        "probability_ece_if_right": float(means["probability_ece_if_right"]),
         "worlds": rows,
     }
 
@@ -379,6 +383,27 @@ def _ece(probability: Array, came: Array) -> float:
     bins = np.array_split(np.argsort(probability, kind="stable"), 5)
     parts = [len(b) * abs(probability[b].mean() - came[b].mean()) for b in bins if len(b)]
     return float(sum(parts) / max(len(probability), 1))
+
+
+def _ece_if_right(model: PriceModel, prices: pd.DataFrame) -> float:
+    """The ECE that right beliefs would have, as a product's lines are wrong together: by draws of them."""
+    pooled = model.response_.pooled_
+    assert pooled is not None
+    now, cost, price, mean, sd = (
+        prices[name].to_numpy(float)
+        for name in ("net_price", "unit_cost", "suggested_price", "elasticity", "elasticity_sd")
+    )
+    moved = (np.abs(price / now - 1) > 1e-9) & np.isfinite(cost)
+    product = pooled.groups_.get_indexer(pd.Index(prices["sku_id"]))
+    shared = np.sqrt(np.clip(pooled.shrunk_.group_var[product, 0, 0] / sd**2, 0, 1))
+    rng, rose = np.random.default_rng(0), []
+    for _ in range(200):
+        z = shared * rng.standard_normal(len(pooled.groups_))[product]
+        z += np.sqrt(1 - shared**2) * rng.standard_normal(len(sd))
+        slope = np.minimum(mean + sd * z, -0.01)
+        rose.append(((price - cost) * (price / now) ** slope > now - cost)[moved])
+    right = np.mean(rose, axis=0)
+    return round(float(np.mean([_ece(right, came) for came in rose])), 5)
 
 
 def write(name: str, result: dict[str, Any]) -> None:
