@@ -25,18 +25,8 @@ from models.rebate.offers import Terms, spend_ratios
 from models.rebate.optimise import Plan, optimise
 from models.rebate.options import BadOptions, Infeasible, Limits, Options
 from serving.errors import Wrong, wrong
-from serving.rooms.depth import (
-    MOST_DEALERS,
-    Depths,
-    Id,
-    ModelUsed,
-    belief_of,
-    made_by,
-    offered_at,
-    on_record,
-    refuse_twice,
-    spread_depths,
-)
+from serving.rooms.asked import ModelUsed, made_by, refuse_twice
+from serving.rooms.depth import MOST_DEALERS, Depths, Id, belief_of, offered_at, on_record, spread_depths
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -203,9 +193,9 @@ class _Asked:
 def _given(request: Optimize) -> _Asked:
     """Dealers with fewer options than others have their first one again: that changes no plan."""
     dealers = request.dealers or []
-    refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id")
+    refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id", "dealer")
     for i, one in enumerate(dealers):
-        refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id")
+        refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id", "option")
         for j, option in enumerate(one.options):
             if len(option.costs) != len(request.budgets):
                 raise wrong(
