@@ -6,7 +6,8 @@ The Tweedie objective takes zeros, is never negative and forecasts a mean. Rows 
 their level, since an error on a large series costs more units.
 
 Shapes: n series, h periods ahead, c columns; `predict` is [n, h], units.
-Source: Makridakis et al. (2022), M5 accuracy competition, IJF 38 (pooled Tweedie trees).
+Source: Makridakis et al. (2022), M5 accuracy competition, IJF 38 (pooled Tweedie trees);
+        Geurts et al. (2006), Extremely randomized trees, Machine Learning 63 (where to cut).
 Limits: a level or a price beyond training is reached only through the candidates.
 
 >>> from features.frequency import MONTHLY
@@ -99,7 +100,8 @@ class Boosted:
     def _training_rows(self, panel: Panel) -> tuple[NDArray[np.float32], Array, Array]:
         """Columns [r, c], units over level [r] and level [r] of past cutoffs, the newest first."""
         horizon, season = self.horizon_, panel.freq.season
-        cuts = range(panel.t - 1, min(season, panel.t - 2), -1)
+        first = min(max(panel.t - 2 * season, season // 2), season)  # a year of cutoffs, where there is one
+        cuts = range(panel.t - 1, min(first, panel.t - 2), -1)
         stride = max(1, -(-len(cuts) * panel.n * horizon // self.max_rows))
         parts: list[tuple[NDArray[np.float32], Array, Array]] = []
         for t in cuts[::stride]:
@@ -124,6 +126,7 @@ class Boosted:
             "bagging_fraction": 0.7,
             "bagging_freq": int(n_rows >= _BAGGED_FROM),
             "lambda_l2": self.l2,
+            "extra_trees": True,  # cuts drawn at random: many columns say nearly the same
             "max_bin": _MAX_BIN,
             "num_threads": 1,
             "verbosity": -1,
