@@ -153,9 +153,7 @@ def test_odd_series_move_no_ordinary_one(odd, answer):
     np.testing.assert_allclose(odd.mean[: -len(ODD)], answer.mean[: -len(ODD)], rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("name", "low", "high"), [("constant", 3, 14), ("zeros", 0, 1.5), ("giant", 3e8, 3e9)]
-)
+@pytest.mark.parametrize(("name", "low", "high"), [("constant", 3, 14), ("zeros", 0, 1), ("giant", 3e8, 3e9)])
 def test_an_odd_series_is_forecast_at_its_own_size(odd, name, low, high):
     mean = odd.mean[list(ODD).index(name) - len(ODD)]
     assert ((mean >= low) & (mean <= high)).all()
