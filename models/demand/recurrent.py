@@ -18,17 +18,18 @@ import torch
 from numpy.typing import NDArray
 
 from features.errors import TooFewRows
-from features.matrix import Setting, targets
+from features.matrix import targets
 from features.panel import Panel
-from models.demand.elasticity import Elasticity
 from models.demand.forecast import LEVELS
 from models.demand.network import Batch, GateNetwork, Shape
-from models.demand.sequences import Reader, Tensors, plan_sizes
+from models.demand.sequences import Reader, Tensors
+from models.demand.weights import load
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 Loop = Callable[..., None]  # loop(network, draw, steps=, learning_rate=)
 _CHUNK = 1024
+_FOLDS = 5  # of the past, for the response to plans
 
 
 @dataclass(kw_only=True)
@@ -46,6 +47,8 @@ class Recurrent:
     max_windows: int = 40_000
     size_power: float = 1.0
     seed: int = 0
+    country: str | None = None
+    pretrained: bool = True
     networks_: list[GateNetwork] | None = field(default=None, init=False, repr=False)
     reader_: Reader = field(init=False, repr=False)
 
@@ -53,14 +56,7 @@ class Recurrent:
         """Train on every past cutoff that leaves a whole horizon (in a short history: on the first)."""
         if self.loop is None:
             raise ValueError("Recurrent needs a training loop: pass loop=training.loop.train.")
-        season = panel.freq.season
-        self.reader_ = Reader(
-            setting=Setting.of(panel),
-            response=Elasticity().fit(panel),
-            plans=plan_sizes(panel),
-            back=max(int(season * self.years_back), horizon),
-            horizon=horizon,
-        )
+        self.reader_ = Reader.of(panel, horizon, years_back=self.years_back, country=self.country)
         windows, size = self._windows(panel)
         networks = [self._network(windows, s) for s in range(self.seeds)]
         for s, network in enumerate(networks):
@@ -98,14 +94,13 @@ class Recurrent:
         last = max(panel.t - horizon, 1)
         cuts = range(last, min(season, last), -1) or range(last, last + 1)
         stride = -(-len(cuts) * panel.n // self.max_windows)
-        parts, sizes = [], []
-        for t in cuts[::stride]:
-            tensors, size = self.reader_.read(panel.at(t, ahead=horizon))
-            y = targets(panel, t, horizon, size).reshape(panel.n, horizon)
-            keep = np.isfinite(y).any(axis=1) & panel.at(t).started()
-            parts.append({k: v[keep] for k, v in (tensors | {"y": y.astype(np.float32)}).items()})
-            sizes.append(size[keep])
-        stacked = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        parts = []
+        for few in np.array_split(cuts[::stride], _FOLDS):
+            if len(few):
+                reader = self.reader_.without(panel, few.min(), few.max() + horizon)
+                parts += [_window(panel, reader, int(t)) for t in few]
+        tensors, sizes = zip(*parts, strict=True)
+        stacked = {k: np.concatenate([part[k] for part in tensors]) for k in tensors[0]}
         if not len(stacked["y"]):
             raise TooFewRows("Learning from series with an earlier period", 1, 0)
         return stacked, np.concatenate(sizes)
@@ -116,12 +111,25 @@ class Recurrent:
             past=windows["past"].shape[2],
             ahead=windows["ahead"].shape[2],
             candidates=windows["candidates"].shape[2],
+            past_plans=windows["past_plans"].shape[2],
+            ahead_plans=windows["ahead_plans"].shape[2],
             names=tuple(len(v) for v in self.reader_.setting.vocabulary.values()),
         )
-        return GateNetwork(shape, levels=LEVELS, hidden=self.hidden, dropout=self.dropout)
+        network = GateNetwork(shape, levels=LEVELS, hidden=self.hidden, dropout=self.dropout)
+        if self.pretrained:
+            network.start_from(load(self.hidden))
+        return network
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"loop": None}
+
+
+def _window(panel: Panel, reader: Reader, t: int) -> tuple[Tensors, Array]:
+    """What was to be seen at t and what then happened, of the series that had begun."""
+    tensors, size = reader.read(panel.at(t, ahead=reader.horizon))
+    y = targets(panel, t, reader.horizon, size).reshape(panel.n, reader.horizon)
+    keep = np.isfinite(y).any(axis=1) & panel.at(t).started()
+    return {k: v[keep] for k, v in (tensors | {"y": y.astype(np.float32)}).items()}, size[keep]
 
 
 def _exact(values: NDArray[np.float32] | NDArray[np.int64]) -> torch.Tensor:
