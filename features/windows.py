@@ -25,6 +25,21 @@ def window_deviation(y: Array, k: int) -> Array:
     return np.sqrt(_over_observed((last - window_mean(y, k)[:, None]) ** 2, 1))
 
 
+def around_mean(y: Array, reach: int) -> Array:
+    """Mean of the observed periods up to `reach` before and after each, axis 1; 0 where there is none.
+
+    >>> around_mean(np.array([[1.0, np.nan, 3.0, 5.0]]), 1)
+    array([[1., 2., 4., 4.]])
+    """
+    seen = np.isfinite(y)
+    pad = [(0, 0), (1, 0)] + [(0, 0)] * (y.ndim - 2)
+    total = np.pad(np.cumsum(np.where(seen, y, 0.0), axis=1), pad)
+    count = np.pad(np.cumsum(seen, axis=1), pad)
+    t = np.arange(y.shape[1])
+    start, end = np.maximum(t - reach, 0), np.minimum(t + reach + 1, y.shape[1])
+    return np.asarray((total[:, end] - total[:, start]) / np.maximum(count[:, end] - count[:, start], 1))
+
+
 def decayed_mean(y: Array, half_life: float) -> Array:
     """Mean units of all past periods, weights halving every `half_life` periods, [n]."""
     age = np.arange(y.shape[1] - 1, -1, -1.0)

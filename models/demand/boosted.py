@@ -99,7 +99,8 @@ class Boosted:
     def _training_rows(self, panel: Panel) -> tuple[NDArray[np.float32], Array, Array]:
         """Columns [r, c], units over level [r] and level [r] of past cutoffs, the newest first."""
         horizon, season = self.horizon_, panel.freq.season
-        cuts = range(panel.t - 1, min(season, panel.t - 2), -1)
+        first = min(max(panel.t - 2 * season, season // 2), season)  # a year of cutoffs, where there is one
+        cuts = range(panel.t - 1, min(first, panel.t - 2), -1)
         stride = max(1, -(-len(cuts) * panel.n * horizon // self.max_rows))
         parts: list[tuple[NDArray[np.float32], Array, Array]] = []
         for t in cuts[::stride]:

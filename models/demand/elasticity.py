@@ -1,17 +1,22 @@
 """Elasticity: how demand answers a price or a promotion, and what it would have been without.
 
 A log-log regression within series: the log of units against log prices and promotion
-values, series and period means taken out of both, so that size, season and trend do not
-speak for the price. Each series' coefficients are shrunk to those of its product, and the
-product's to those of all (ridge towards the group, in units of the evidence of one row).
+values, each as its distance from its own mean of about a year around the period, period
+means taken out, so that size, trend and season do not speak for the price. Each series'
+coefficients are shrunk to those of its product, and the product's to those of all (ridge
+towards the group; a pull counts as that many rows of evidence). How hard they are pulled,
+and how far they are believed at all, stretches of time left out decide: the strength is
+the slope of what happened there on what the others foretold, between 0 and 1.
 Unlike a tree it extrapolates: a discount deeper than any seen still has an effect.
 
 Shapes: n series, t periods, p plans, h periods ahead. Uplifts are log units.
 Source: Blattberg and George (1991), Shrinkage estimation of price and promotional
-        elasticities, JASA 86; two-way within estimator.
+        elasticities, JASA 86; Copas (1983), Regression, prediction and shrinkage, JRSS B 45
+        (the slope on what was left out); two-way within estimator.
 Limits: zero units say nothing in logs and are left out; effects are clipped to a factor of
         20 either way; observational, so a plan that always coincides with something else
-        takes its credit. Events common to all series are left to the calendar.
+        takes its credit. Events common to all series are left to the calendar; where the
+        net price is known, the list price is left out, since nobody pays it.
 
 >>> rng = np.random.default_rng(0)
 >>> price = np.exp(rng.normal(0, 0.2, size=(30, 60)))
@@ -31,37 +36,41 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.hierarchy import codes, vocabulary
 from features.panel import Panel, is_price
+from features.windows import around_mean
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 _WIDEST = np.log(20.0)
 _LEAST_SHARE = 1e-4  # of a plan's variance must be its own, or it is a calendar event common to all
+_STRETCHES = 8  # of time, each left out in turn
+_PULLS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
 
 @dataclass(kw_only=True)
 class Elasticity:
-    """Shrunk log-log response to plans; a pull counts as that many rows of evidence."""
+    """Shrunk log-log response to plans; one of the pulls is chosen on periods left out."""
 
-    group_pull: float = 50.0
-    series_pull: float = 30.0
+    pulls: tuple[float, ...] = _PULLS
     names_: tuple[str, ...] | None = field(default=None, init=False, repr=False)  # [p]
+    pull_: float = field(default=0.0, init=False)
+    strength_: float = field(default=1.0, init=False)  # 0 to 1, in all coefficients below
     series_: pd.DataFrame = field(init=False, repr=False)  # unique_id -> [p]
     group_: pd.DataFrame = field(init=False, repr=False)  # sku_id -> [p]
     overall_: Array = field(init=False, repr=False)  # [p]
 
     def fit(self, panel: Panel) -> Self:
         """Learn coefficients from the observed periods."""
-        self.names_ = tuple(sorted(panel.plans))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.log(np.where(panel.y > 0, panel.y, np.nan))
-        x = self._design(panel, panel.t)[:, : panel.t]
-        used = np.isfinite(z) & np.isfinite(x).all(axis=2)
-        own = within(x, used[..., None])
-        raw = np.where(used[..., None], x, 0.0)
-        speaks = own.var(axis=(0, 1)) > raw.var(axis=(0, 1)) * _LEAST_SHARE  # [p]
-        self._shrink(panel, within(z[..., None], used[..., None])[..., 0], np.where(speaks, own, 0.0))
+        self.names_ = tuple(
+            sorted(panel.plans.keys() - ({"list_price"} if "net_price" in panel.plans else ()))
+        )
+        z, x = self._deviations(panel)
+        product = panel.static["sku_id"].astype(str)
+        self.pull_, self.strength_ = self._judged(z, x, product)
+        overall, group, series, names = _shrunk(_moments(z, x), product, self.pull_)
+        self.overall_ = overall * self.strength_
+        self.group_ = pd.DataFrame(group * self.strength_, index=names)
+        self.series_ = pd.DataFrame(series * self.strength_, index=pd.Index(panel.ids))
         return self
 
     def coefficients(self, panel: Panel) -> Array:
@@ -95,22 +104,55 @@ class Elasticity:
                     layers[:, : values.shape[1], j] = np.log(values) if is_price(name) else values
         return np.where(np.isfinite(layers), layers, np.nan)
 
-    def _shrink(self, panel: Panel, z: Array, x: Array) -> None:
-        xx, xz = np.einsum("ntp,ntq->npq", x, x), np.einsum("ntp,nt->np", x, z)
-        rows = max(int((x != 0).any(axis=2).sum()), 1)
-        one_row = np.diag(np.diag(xx.sum(axis=0)) / rows + 1e-12)
-        self.overall_ = np.linalg.solve(xx.sum(axis=0) + one_row, xz.sum(axis=0))
-        names = vocabulary(panel.static[["sku_id"]].astype(str))
-        group = codes(panel.static.astype(str), "sku_id", names)
-        group_xx = np.zeros((len(names["sku_id"]), *xx.shape[1:]))
-        group_xz = np.zeros(group_xx.shape[:2])
-        np.add.at(group_xx, group, xx)
-        np.add.at(group_xz, group, xz)
-        centre = np.tile(self.overall_, (len(group_xx), 1))
-        grouped = _towards(group_xx, group_xz, centre, one_row * self.group_pull)
-        self.group_ = pd.DataFrame(grouped, index=names["sku_id"])
-        own = _towards(xx, xz, grouped[group], one_row * self.series_pull)
-        self.series_ = pd.DataFrame(own, index=pd.Index(panel.ids))
+    def _deviations(self, panel: Panel) -> tuple[Array, Array]:
+        """Log units [n, t] and plans [n, t, p], less their own year's and the period's mean; 0 unused."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = np.log(np.where(panel.y > 0, panel.y, np.nan))[..., None]
+        x = self._design(panel, panel.t)[:, : panel.t]
+        used = np.isfinite(z) & np.isfinite(x).all(axis=2, keepdims=True)
+        raw = np.where(used, x, 0.0)
+        speaks = within(x, used).var(axis=(0, 1)) > raw.var(axis=(0, 1)) * _LEAST_SHARE  # [p]
+        reach = panel.freq.season // 2
+        z, x = (within(v - around_mean(np.where(used, v, np.nan), reach), used) for v in (z, x))
+        return z[..., 0], np.where(speaks, x, 0.0)
+
+    def _judged(self, z: Array, x: Array, product: "pd.Series[str]") -> tuple[float, float]:
+        """The pull, and the strength with it, that foretold best the stretches left out in turn."""
+        stretches = np.array_split(np.arange(z.shape[1]), max(min(_STRETCHES, z.shape[1] // 2), 2))
+        moments = [_moments(z[:, s], x[:, s]) for s in stretches]
+        whole = tuple(np.sum(part, axis=0) for part in zip(*moments, strict=True))
+        best = (np.inf, self.pulls[0], 1.0)
+        for pull in self.pulls:
+            both = told = 0.0
+            for s, own in zip(stretches, moments, strict=True):
+                rest = (whole[0] - own[0], whole[1] - own[1], whole[2] - own[2])
+                foretold = np.einsum("ntp,np->nt", x[:, s], _shrunk(rest, product, pull)[2])
+                both += float((foretold * z[:, s]).sum())
+                told += float((foretold**2).sum())
+            strength = float(np.clip(both / told, 0.0, 1.0)) if told > 0 else 1.0
+            best = min(best, (strength**2 * told - 2 * strength * both, pull, strength))
+        return best[1], best[2]
+
+
+def _moments(z: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Sums over time of x x' [n, p, p] and x z [n, p], and the number of rows that say something."""
+    rows = np.asarray((x != 0).any(axis=2).sum())
+    return np.einsum("ntp,ntq->npq", x, x), np.einsum("ntp,nt->np", x, z), rows
+
+
+def _shrunk(
+    moments: tuple[Array, Array, Array], product: "pd.Series[str]", pull: float
+) -> tuple[Array, Array, Array, pd.Index]:
+    """Coefficients of all [p], of each product [g, p] and of each series [n, p]; the products' names [g]."""
+    xx, xz, rows = moments
+    one_row = np.diag(np.diag(xx.sum(axis=0)) / max(int(rows), 1) + 1e-12)
+    overall = np.linalg.solve(xx.sum(axis=0) + one_row, xz.sum(axis=0))
+    number, names = pd.factorize(product, sort=True)
+    group_xx, group_xz = np.zeros((len(names), *xx.shape[1:])), np.zeros((len(names), xz.shape[1]))
+    np.add.at(group_xx, number, xx)
+    np.add.at(group_xz, number, xz)
+    group = _towards(group_xx, group_xz, np.tile(overall, (len(names), 1)), one_row * pull)
+    return overall, group, _towards(xx, xz, group[number], one_row * pull), pd.Index(names)
 
 
 def _towards(xx: Array, xz: Array, centre: Array, pull: Array) -> Array:

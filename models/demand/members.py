@@ -1,8 +1,9 @@
 """Members: what every single forecaster of the room can do.
 
 `fit(panel, horizon)` learns from a panel up to its cutoff; `predict(panel)` gives mean
-units of the periods ahead, [n, h]. A `Local` member looks at one series at a time and has
-nothing to learn across them.
+units of the periods ahead, [n, h]. A `Local` member looks at one series at a time, at its demand
+as it would have been without plans: their effect (models.demand.elasticity), which is all that is
+learned across series, is taken out of the past and that of the coming plans put in.
 
 >>> from features.frequency import MONTHLY
 >>> from models.demand.baselines import last_value
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from features.panel import Panel
 from models.demand.baselines import Forecaster
+from models.demand.elasticity import Elasticity
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
@@ -36,18 +38,21 @@ class Member(Protocol):
 
 @dataclass
 class Local:
-    """A function of one series' history, run over the panel."""
+    """A function of one series' history, run over the panel without its plans' effect."""
 
     function: Forecaster
     horizon_: int | None = field(default=None, init=False)
+    response_: Elasticity = field(init=False, repr=False)
 
     def fit(self, panel: Panel, horizon: int) -> Self:
-        """Remember the horizon; a local method learns when it predicts."""
-        self.horizon_ = horizon
+        """Learn how demand answers plans; the function itself learns when it predicts."""
+        self.horizon_, self.response_ = horizon, Elasticity().fit(panel)
         return self
 
     def predict(self, panel: Panel) -> Array:
         """Mean units, [n, h]."""
         if self.horizon_ is None:
             raise NotFitted(self)
-        return self.function(panel.y, season=panel.freq.season, horizon=self.horizon_)
+        effect = np.exp(self.response_.uplift(panel, self.horizon_))  # [n, t + h]
+        usual = panel.y / effect[:, : panel.t]
+        return self.function(usual, season=panel.freq.season, horizon=self.horizon_) * effect[:, panel.t :]

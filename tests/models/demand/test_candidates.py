@@ -67,7 +67,7 @@ def test_a_planned_candidate_takes_the_old_price_out_and_the_new_one_in():
     rng = np.random.default_rng(0)
     price = np.exp(rng.normal(0, 0.2, (40, 36 + H)))
     panel = panel_of(100 * price[:, :36] ** -2.0, plans={"net_price": price})
-    found = named(panel, response=Elasticity(group_pull=0.0, series_pull=0.0).fit(panel))
+    found = named(panel, response=Elasticity(pulls=(0.0,)).fit(panel))
     np.testing.assert_allclose(found["planned_last"], 100 * price[:, 36:] ** -2.0, rtol=0.05)
     assert np.abs(found["last"] / (100 * price[:, 36:] ** -2.0) - 1).mean() > 0.3
 

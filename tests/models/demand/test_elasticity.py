@@ -51,12 +51,32 @@ def test_an_event_common_to_all_is_left_to_the_calendar(market, fitted):
     np.testing.assert_array_equal(fitted.coefficients(market)[:, fitted.names_.index("event")], 0.0)
 
 
+def _less_their_year(values: np.ndarray) -> np.ndarray:
+    return values - pd.DataFrame(values.T).rolling(13, center=True, min_periods=1).mean().to_numpy().T
+
+
 def test_the_pooled_response_is_least_squares_with_series_and_period_dummies(market):
     bare = replace(market, plans={k: market.plans[k] for k in ("deal", "net_price")})
-    x = np.stack([bare.plans["deal"][:, :T], np.log(bare.plans["net_price"][:, :T])], axis=2).reshape(-1, 2)
+    drivers = [bare.plans["deal"][:, :T], np.log(bare.plans["net_price"][:, :T])]
+    x = np.stack([_less_their_year(v).ravel() for v in drivers], axis=1)
     dummies = np.hstack([np.kron(np.eye(N), np.ones((T, 1))), np.kron(np.ones((N, 1)), np.eye(T))])
-    answer, *_ = np.linalg.lstsq(np.hstack([x, dummies]), np.log(bare.y).ravel(), rcond=None)
-    np.testing.assert_allclose(Elasticity().fit(bare).overall_, answer[:2], rtol=2e-3)
+    answer, *_ = np.linalg.lstsq(
+        np.hstack([x, dummies]), _less_their_year(np.log(bare.y)).ravel(), rcond=None
+    )
+    fitted = Elasticity().fit(bare)
+    np.testing.assert_allclose(fitted.overall_, answer[:2] * fitted.strength_, rtol=2e-3)
+
+
+def test_a_response_that_does_not_come_again_is_not_believed(market):
+    rng = np.random.default_rng(2)
+    noise = replace(market, y=rng.lognormal(4, 1, market.y.shape))
+    assert Elasticity().fit(noise).strength_ < 0.3
+    assert Elasticity().fit(market).strength_ > 0.9
+
+
+def test_the_list_price_is_left_out_where_the_net_price_is_known(market):
+    plans = market.plans | {"list_price": market.plans["net_price"] * 1.1}
+    assert Elasticity().fit(replace(market, plans=plans)).names_ == ("deal", "event", "net_price")
 
 
 def test_a_series_without_evidence_answers_like_its_product_and_a_stranger_like_all(market, fitted):
