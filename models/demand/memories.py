@@ -50,7 +50,7 @@ class Memories:
         seen = np.isfinite(y)
         size = np.where(seen, y, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
         scaled = y / np.where(size > 0, size, 1.0)[:, None]
-        multiplies = (~seen | (y > 0)).all(axis=1)
+        multiplies = np.asarray((~seen | (y > 0)).all(axis=1))
         rest, index = scaled.copy(), np.repeat(multiplies[:, None].astype(float), season, axis=1)
         phase = np.arange(-y.shape[1], 0) % season
         for rows in (np.flatnonzero(multiplies), np.flatnonzero(~multiplies)):

@@ -23,7 +23,9 @@ torch.Size([2, 3, 3])
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -42,6 +44,12 @@ class Shape:
     past_plans: int = 0
     ahead_plans: int = 0
     names: tuple[int, ...] = ()
+
+
+def area(quantiles: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """The mean under quantiles [..., k], tails flat beyond the outermost."""
+    edges = np.concatenate([[0.0], (np.array(levels[1:]) + levels[:-1]) / 2, [1.0]])
+    return np.asarray(quantiles @ np.diff(edges))
 
 
 class GateNetwork(nn.Module):

@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from features.calendar import spring_festival_share
@@ -27,12 +28,14 @@ from features.promotions import against_usual, planned
 from features.windows import level, window_mean
 from models.demand.choices import MISSES, choices
 from models.demand.elasticity import Elasticity
+from models.demand.network import GateNetwork, area
 
 Array = NDArray[np.float64]
 Tensors = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 _WAVES = ("sin", "cos", "sin_2", "cos_2")
 PAST = ("units", "seen", "uplift", *_WAVES, "festival")
 AHEAD = ("step", "weekly", "uplift", *_WAVES, "festival", *(f"miss_{name}" for name in MISSES))
+OWN = ("past_plans", "ahead_plans", "static")  # tensors of one panel alone
 LUNAR = ("CN", "HK", "KR", "MO", "MY", "SG", "TW", "VN")  # countries that stop for the lunar new year
 _WIDEST = 20.0  # units over level
 _MOST_UPLIFT = 2.0  # logs
@@ -59,9 +62,18 @@ class Reader:
     plans: Mapping[str, float]  # name -> usual size (see plan_sizes)
     back: int
     horizon: int
+    teacher: GateNetwork | None = None  # its forecast is one more candidate
 
     @classmethod
-    def of(cls, panel: Panel, horizon: int, *, years_back: float, country: str | None = None) -> Self:
+    def of(
+        cls,
+        panel: Panel,
+        horizon: int,
+        *,
+        years_back: float,
+        country: str | None = None,
+        teacher: GateNetwork | None = None,
+    ) -> Self:
         """The reader of a panel, up to its cutoff."""
         return cls(
             setting=Setting.of(panel, country=country),
@@ -69,6 +81,7 @@ class Reader:
             plans=plan_sizes(panel),
             back=max(int(panel.freq.season * years_back), horizon),
             horizon=horizon,
+            teacher=teacher,
         )
 
     def without(self, panel: Panel, start: int, end: int) -> Self:
@@ -96,6 +109,9 @@ class Reader:
             "candidates": np.minimum(said / size[:, None, None], _WIDEST).astype(np.float32),
             "static": self._static(panel),
         }
+        if self.teacher is not None:
+            taught = _taught(self.teacher, tensors)
+            tensors["candidates"] = np.concatenate([tensors["candidates"], taught], axis=2)
         return tensors, size
 
     def _past(self, panel: Panel, size: Array, uplift: Array) -> NDArray[np.float32]:
@@ -137,6 +153,15 @@ class Reader:
     def _static(self, panel: Panel) -> NDArray[np.int64]:
         columns = [codes(panel.static, c, self.setting.vocabulary) + 1 for c in self.setting.vocabulary]
         return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _taught(teacher: GateNetwork, tensors: Tensors) -> NDArray[np.float32]:
+    """What a network says that knows nothing of this panel's own, over the level, [n, h, 1]."""
+    common = {name: torch.from_numpy(tensors[name]).double() for name in ("past", "ahead", "candidates")}
+    nothing = {name: torch.from_numpy(tensors[name][..., :0]) for name in OWN}
+    with torch.inference_mode():
+        quantiles = teacher(common | nothing).numpy()
+    return area(quantiles, teacher.levels)[:, :, None].astype(np.float32)
 
 
 def _stacked(layers: list[Array], shape: tuple[int, int]) -> NDArray[np.float32]:

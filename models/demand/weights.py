@@ -7,6 +7,7 @@ files, which ship with the project:
     gate.json    the record: command, seed, steps, code version, loss, and what the network reads
 
 Errors: WrongWeights (files absent, or made for a network that reads something else).
+Limits: what prices and names of one panel mean is not in them; that panel's own network learns it.
 """
 
 import json
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from features.errors import ChannelError
 from models.demand.choices import NAMES
@@ -27,7 +27,6 @@ from models.demand.sequences import AHEAD, PAST
 SHIPPED = Path(__file__).parent / "pretrained"
 SHAPE = Shape(past=len(PAST), ahead=len(AHEAD), candidates=len(NAMES))
 _ARRAYS, _RECORD = "gate.npz", "gate.json"
-State = dict[str, Tensor]
 
 
 class WrongWeights(ChannelError):
@@ -73,17 +72,18 @@ def save(network: GateNetwork, made: Made, folder: Path = SHIPPED) -> None:
 
 
 @cache
-def load(hidden: int, folder: Path = SHIPPED) -> State:
-    """The weights for a network of that width, by name."""
+def teacher(folder: Path = SHIPPED) -> GateNetwork:
+    """The network as it was pretrained, ready to answer for any panel."""
     if not (folder / _ARRAYS).exists() or not (folder / _RECORD).exists():
         raise WrongWeights(f"No weights ({_ARRAYS}, {_RECORD}) in {folder}. Make them: qudao pretrain")
     found = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["reads"]
-    expected = json.loads(json.dumps(asdict(Reads(hidden=hidden))))
+    expected = json.loads(json.dumps(asdict(Reads(hidden=found.get("hidden")))))
     if wrong := [name for name in expected if found.get(name) != expected[name]]:
         raise WrongWeights(
-            f"The weights in {folder.name}/{_ARRAYS} are for a network with another {', '.join(wrong)} "
-            f"(hidden: found {found.get('hidden')}, expected {hidden}). Make them anew (qudao pretrain), "
-            "or train from nothing (lstm: {pretrained: 0})."
+            f"{folder.name}/{_ARRAYS} is for a network that reads another {', '.join(wrong)}. "
+            "Make them anew (qudao pretrain), or train from nothing (lstm: {pretrained: 0})."
         )
+    network = bare_network(int(found["hidden"]))
     with np.load(folder / _ARRAYS, allow_pickle=False) as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+        network.start_from({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+    return network.double().eval()
