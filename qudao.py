@@ -150,8 +150,9 @@ def pretrain(
     with bar(steps, "Pretraining", show=not quiet) as tick:
         made = ship(Course(steps=steps, seed=seed), out or SHIPPED, tick=tick)
     console.print(
-        f"Loss {made.loss_first:.3f} at first, {made.loss_last:.3f} at last; {made.user_seconds:.0f} seconds "
-        f"of one processor. Weights: {out or SHIPPED}. Next: qudao backtest DATA",
+        f"Loss on channels not seen: {made.exam_before:.3f} before, {made.exam_after:.3f} after; "
+        f"{made.user_seconds:.0f} seconds of one processor. Weights: {out or SHIPPED}. "
+        "Next: qudao backtest DATA",
         markup=False,
     )
 

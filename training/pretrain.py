@@ -5,14 +5,15 @@ Channels of `synthetic` are made while it trains, each read the way a client's p
 are taken from the rest. Months and weeks take turns; lumpy series are drawn less often, since
 their misses would drown the others.
 
-Out: the network's weights, and the loss at every step. Same seed and steps, same weights.
+Out: the network's weights, and an exam on channels that it has not seen. Same seed and steps,
+same weights. (The loss at a step says little: some channels are harder than others.)
 Limits: nothing of a plan or a name is learned, only of their common uplift (see `elasticity`);
         a client's panel brings its own.
 """
 
 import resource
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ Array = NDArray[np.float64]
 _GENERIC = ("past", "ahead", "candidates")
 _FRESH_EVERY = 8  # batches of a kind between two new channels
 _WINDOWS_KEPT = 6000  # of a kind, oldest out first
+_EXAM_SEED, _EXAM_BATCHES = 1_000_003, 40
 _WIDEST_TRUTH = 10.0  # over level
 
 
@@ -67,28 +69,39 @@ class Course:
     seed: int = 0
 
 
-def pretrain(course: Course, *, tick: Tick = silent) -> tuple[GateNetwork, list[float]]:
-    """A network trained on made-up channels, and its loss at every step."""
+def pretrain(course: Course, *, tick: Tick = silent) -> GateNetwork:
+    """A network trained on made-up channels."""
+    network = untaught(course)
+    train(
+        _Watched(network, tick), School(course=course), steps=course.steps, learning_rate=course.learning_rate
+    )
+    return network.eval()
+
+
+def untaught(course: Course) -> GateNetwork:
+    """The network as the course finds it."""
     torch.manual_seed(course.seed)
-    network = bare_network(course.hidden, dropout=course.dropout)
-    watched = _Watched(network, tick)
-    school = School(course=course)
-    train(watched, school, steps=course.steps, learning_rate=course.learning_rate)
-    return network.eval(), watched.losses
+    return bare_network(course.hidden, dropout=course.dropout)
+
+
+def exam(network: GateNetwork, course: Course) -> float:
+    """Mean loss on batches of channels made with another seed, the same for every network."""
+    school = School(course=replace(course, seed=course.seed + _EXAM_SEED))
+    with torch.no_grad():
+        return round(float(np.mean([network.eval().loss(school()) for _ in range(_EXAM_BATCHES)])), 4)
 
 
 def ship(course: Course, folder: Path, *, tick: Tick = silent) -> Made:
     """Pretrain and write the weights with their record."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    network, losses = pretrain(course, tick=tick)
-    tenth = max(len(losses) // 10, 1)
+    network = pretrain(course, tick=tick)
     made = Made(
         command=f"qudao pretrain --steps {course.steps} --seed {course.seed}",
         seed=course.seed,
         steps=course.steps,
         code_version=code_version(),
-        loss_first=round(float(np.mean(losses[:tenth])), 4),
-        loss_last=round(float(np.mean(losses[-tenth:])), 4),
+        exam_before=exam(untaught(course), course),
+        exam_after=exam(network, course),
         user_seconds=round(resource.getrusage(resource.RUSAGE_SELF).ru_utime - before, 1),
     )
     save(network, made, folder)
@@ -96,16 +109,15 @@ def ship(course: Course, folder: Path, *, tick: Tick = silent) -> Made:
 
 
 class _Watched(torch.nn.Module):
-    """A network whose loss is noted at every step."""
+    """A network whose every step is told."""
 
     def __init__(self, network: GateNetwork, tick: Tick) -> None:
         super().__init__()
-        self.network, self.losses, self._tick = network, list[float](), tick
+        self.network, self._tick = network, tick
 
     def loss(self, batch: Batch) -> torch.Tensor:
         loss = self.network.loss(batch)
-        self.losses.append(float(loss.detach()))
-        self._tick(f"loss {np.mean(self.losses[-100:]):.4f}")
+        self._tick(f"loss {float(loss.detach()):.3f}")
         return loss
 
 

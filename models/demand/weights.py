@@ -4,7 +4,7 @@
 files, which ship with the project:
 
     gate.npz     the weights, plain arrays by name; loading runs no code
-    gate.json    the record: command, seed, steps, code version, loss, and what the network reads
+    gate.json    the record: command, seed, steps, code version, exam, what the network reads
 
 Errors: WrongWeights (files absent, or made for a network that reads something else).
 Limits: what prices and names of one panel mean is not in them; that panel's own network learns it.
@@ -52,8 +52,8 @@ class Made:
     seed: int
     steps: int
     code_version: str
-    loss_first: float  # mean of the first and the last tenth of the steps
-    loss_last: float
+    exam_before: float  # loss on channels of another seed, of the network before and after
+    exam_after: float
     user_seconds: float
 
 

@@ -19,8 +19,8 @@ MADE = Made(
     seed=0,
     steps=1,
     code_version="0",
-    loss_first=2.0,
-    loss_last=1.0,
+    exam_before=2.0,
+    exam_after=1.0,
     user_seconds=1.0,
 )
 
@@ -42,7 +42,7 @@ def test_the_record_says_how_to_make_them_again():
     made = json.loads((SHIPPED / "gate.json").read_text("utf-8"))["made"]
     assert made["command"] == f"qudao pretrain --steps {made['steps']} --seed {made['seed']}"
     assert made["code_version"]
-    assert made["loss_last"] < made["loss_first"]
+    assert made["exam_after"] < 0.95 * made["exam_before"]
 
 
 def test_what_is_saved_is_loaded(tmp_path):
