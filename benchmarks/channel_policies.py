@@ -137,11 +137,6 @@ class Ladders:
         ids = this["dealer_id"].unique().tolist()
         return cls(ids, thresholds, shares, (this["tier_rule"] == "retroactive").all(), top)
 
-    def of_dealers(self, dealer_ids: list[str]) -> "Ladders":
-        """Those of some dealers, in this order."""
-        rows = pd.Index(self.dealer_ids).get_indexer(pd.Index(dealer_ids))
-        return replace(self, dealer_ids=dealer_ids, thresholds=self.thresholds[rows])
-
     def rebate(self, amount: Array, top_rate: Array) -> Array:
         """Rebate of amounts [d, s] at top rates [d]."""
         rates = top_rate[:, None] * self.shares  # [d, 3]

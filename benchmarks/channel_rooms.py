@@ -17,15 +17,14 @@ from features.draws import Draws
 from models.demand.model import DemandModel
 from models.inventory.model import InventoryModel
 from models.price.model import PriceModel
+from models.rebate.assured import Chance, assured
 from models.rebate.model import RebateModel
-from models.rebate.offers import Offered, Terms, offered
-from models.rebate.optimise import optimise
+from models.rebate.offers import Offered, Terms, offered, spend_ratios
 from models.rebate.options import Infeasible, Limits, Options
 from training.recipes import inventory, price, rebate
 
 _ORDERED_BY = ("sell_out", "stock", "prices", "dealers", "products", "supply_terms", "product_costs")
 _USUAL = 0.04  # the depth that effects are told against
-_HALVINGS = 12  # of what the optimiser is given
 Frames = dict[str, pd.DataFrame]
 
 
@@ -64,23 +63,15 @@ class Rooms:
         return self.demand.draws(replace(panel, y=restated), count=DRAWS)
 
     def ladders(self, seen: Seen, budget: float, margin: float) -> Array:
-        """Top rate of each dealer, by the rebate room's optimiser, [d]; P90 of all rebates within the budget.
-
-        The optimiser keeps expected rebates within what it is given; it is given less until P90 fits.
-        """
+        """Top rate of each dealer by the rebate room, [d]; the budget is kept with its confidence."""
         frames = self.rebate.score(seen.tables.all(), seen.now)
         frame, options = self.offers(seen, frames, margin)
-        paid = self._paid(seen, frames, frame, options)  # [n, k, s]
-        row, at = np.arange(len(frame)), np.asarray(options.cost).argmin(axis=1)
-        share, step = 1.0, 1.0
-        for _ in range(_HALVINGS):
-            found = _planned(options, budget * share)
-            fits = found is not None and np.quantile(paid[row, found].sum(axis=0), 0.9) <= budget
-            at = found if fits else at
-            if fits and share == 1.0:
-                break
-            step /= 2
-            share += step if fits else -step
+        chance = Chance(ratio=spend_ratios(frame, frames["spends"]), confidence=self.rebate.confidence)
+        asked = Options(gain=options.gain, costs=[options.cost])
+        try:
+            at = assured(asked, Limits(budgets=[budget]), chance).plan.at
+        except Infeasible:  # not even the least depths are sure to fit
+            at = options.cost.argmin(axis=1)
         chosen = pd.Series(np.asarray(self.depths)[at], index=frame["dealer_id"])
         return chosen.reindex(seen.ladders.dealer_ids).fillna(_USUAL).to_numpy()
 
@@ -89,20 +80,6 @@ class Rooms:
         frame = frames["offers"]
         frame = frame[frame["programme_id"] == f"R{seen.now.year}"].reset_index(drop=True)
         return frame, offered(frame, self.rebate.effect_, list(self.depths), Terms(margin_rate=margin))
-
-    def _paid(self, seen: Seen, frames: Frames, frame: pd.DataFrame, options: Offered) -> Array:
-        """Rebates of the year by the exact ladder, at each depth and draw of purchases, [n, k, s]."""
-        keys = ["dealer_id", "programme_id"]
-        drawn = frame[keys].merge(frames["purchases"], on=keys, how="left").filter(regex=r"^t\d+$")
-        drawn = np.random.default_rng(0).permuted(drawn.to_numpy(float), axis=1)  # dealers on their own
-        expected = np.maximum(frame["expected_amount"].to_numpy(float), 1e-9)
-        moved = np.asarray(options.amount) / expected[:, None]  # [n, k]
-        ladders = seen.ladders.of_dealers(frame["dealer_id"].tolist())
-        paid = [
-            ladders.rebate(drawn * moved[:, [j]], np.full(len(frame), depth))
-            for j, depth in enumerate(self.depths)
-        ]
-        return np.stack(paid, axis=1)
 
     def factor(self, seen: Seen) -> Array:
         """Suggested over agreed price of each series, [n]."""
@@ -150,14 +127,6 @@ def sold(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         .assign(document_id="", amount=np.nan)
     )
     return {**tables, "sell_in": bought.drop(columns="outlet_id")}
-
-
-def _planned(options: Offered, budget: float) -> Array | None:
-    """The optimiser's choice under a budget; None where not even the least depths fit."""
-    try:
-        return optimise(Options(gain=options.gain, costs=[options.cost]), Limits(budgets=[budget])).at
-    except Infeasible:
-        return None
 
 
 def _read(rate: Array, depths: Array, logs: Array) -> Array:

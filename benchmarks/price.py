@@ -6,13 +6,14 @@
 Protocols
   orange_juice  83 stores x 11 brands, weekly. Judged: the last 20 % of the weeks (week above its .8 quantile
                 over rows; 21,054 rows), at the prices, deals and features that came true. Learned: the weeks
-                before, in one fit. The weights of the pooled fit, the boosting settings and the cross price
-                were chosen on windows that end before the judged weeks; where smearing comes from was
-                settled after the judged weeks had been seen (docs/rooms/price.md). Also told: the three
-                windows of 18 weeks before, and WAPE when each forecast is scaled to the true total.
-                Peers in the same run, without a cross price as in their own definitions: each series' median;
-                a log-log regression with fixed pulls to brand and all; monotone LightGBM on logarithms; their
-                geometric mean; the same with Duan's smearing.
+                before, in one fit. The weights of the pooled fit, the boosting settings and the drivers
+                (benchmarks/price_rows.py) were chosen on windows that end before the judged weeks; where
+                smearing comes from was settled after the judged weeks had been seen (docs/rooms/price.md).
+                Also told: the three windows of 18 weeks before, and WAPE when each forecast is scaled to the
+                true total.
+                Peers in the same run, with price, deal and feature as in their own definitions, and again
+                with our drivers: each series' median; a log-log regression with fixed pulls to brand and all;
+                monotone LightGBM on logarithms; their geometric mean; the same with Duan's smearing.
   elasticity    four simulated channels (60 dealers, 10 products, 48 months; seeds 41 to 44, none of them seen
                 while the room was made): own-price elasticity of every series against the truth, beside each
                 series' own regression of logarithms.
@@ -28,6 +29,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.price_rows import ALL, CROSS, OWN, juice_rows  # noqa: E402
 from features.errors import ChannelError  # noqa: E402
 from features.known import known  # noqa: E402
 from features.simulator import Channel, World, simulate  # noqa: E402
@@ -54,8 +57,6 @@ WINDOWS = (82, 100, 118)  # last weeks that are learned from
 GOALS = {"wape": 0.41, "negative_share": 1.0, "abs_bias": 0.05}
 NOW = pd.Timestamp("2026-01-01")
 Array = np.ndarray
-OWN = (Driver("log_price", -1), Driver("deal", 1), Driver("feature", 1))
-CROSS = (*OWN, Driver("cross_price", 1))
 
 
 def main() -> int:
@@ -81,7 +82,7 @@ def orange_juice() -> dict[str, Any]:
     rows = juice_rows(pd.read_parquet(path))
     last = rows["step"].quantile(0.8)
     earlier, judged = rows[rows["step"] <= last], rows[rows["step"] > last]
-    y, ours = judged["y"].to_numpy(float), Response(drivers=CROSS, half_life=26).fit(earlier)
+    y, ours = judged["y"].to_numpy(float), Response(drivers=ALL, half_life=26).fit(earlier)
     methods = {name: _measures(y, *told) for name, told in _forecasts(ours, earlier, judged).items()}
     told, reached = ours.predict(judged), methods["ours"]
     inside = (y >= told["q05"].to_numpy()) & (y <= told["q95"].to_numpy())
@@ -105,16 +106,21 @@ def orange_juice() -> dict[str, Any]:
 
 def _forecasts(ours: Response, earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
     """Forecasts and slopes of every method."""
-    told, plain = ours.predict(judged), Response(drivers=OWN, half_life=26).fit(earlier)
+    told, plain = ours.predict(judged), Response(drivers=CROSS, half_life=26).fit(earlier)
     series = judged.drop_duplicates("unique_id")
     own = ours.slopes(series)["slope"].to_numpy()
     return {
         "ours": (told["mean"].to_numpy(), own),
         "ours, median": (told["q50"].to_numpy(), own),
-        "ours, without cross price": (plain.means(judged), plain.slopes(series)["slope"].to_numpy()),
+        "ours, without campaigns' depth and shelf": (
+            plain.means(judged),
+            plain.slopes(series)["slope"].to_numpy(),
+        ),
         "ours, pooled alone": (ours.pooled_.predict(judged), own),  # type: ignore[union-attr]
         "ours, trees alone": (ours.trees_.predict(judged), None),
-    } | _peers(earlier, judged)
+        **_peers(earlier, judged, OWN),
+        **{f"{name}, our drivers": peer for name, peer in _peers(earlier, judged, ALL).items()},
+    }
 
 
 def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -124,7 +130,7 @@ def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
         earlier = rows[rows["step"] <= start]
         judged = rows[(rows["step"] > start) & (rows["step"] <= start + 18)]
         judged = judged[judged["unique_id"].isin(earlier["unique_id"].unique())]
-        ours = Response(drivers=CROSS, half_life=26).fit(earlier)
+        ours = Response(drivers=ALL, half_life=26).fit(earlier)
         y = judged["y"].to_numpy(float)
         for name, (forecast, slope) in _forecasts(ours, earlier, judged).items():
             measures = _measures(y, forecast, slope)
@@ -135,59 +141,47 @@ def _windows(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {str(k): {str(a): float(b) for a, b in v.items()} for k, v in means.iterrows()}
 
 
-def juice_rows(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows as models.response wants them; the cross price is of the store's other brands, by their volume.
-
-    Usual prices and volumes, which the cross price is measured by, are of the first 43 weeks.
-    """
-    rows = found.sort_values(["store", "brand", "week"], ignore_index=True)
-    rows = rows.assign(
-        unique_id=rows["store"].astype(str) + "/" + rows["brand"].astype(str),
-        group=rows["brand"], step=rows["week"], y=rows["units"].astype(float),
-        log_price=np.log(rows["price"].astype(float)), feature=rows["feature"].astype(float),
-    )  # fmt: skip
-    first = rows[rows["week"] <= 82]
-    share = first.groupby("brand")["y"].sum() / first["y"].sum()
-    wide = rows.pivot_table(index=["store", "week"], columns="brand", values="log_price")
-    away = wide - wide[wide.index.get_level_values("week") <= 82].mean()
-    weight = away.notna() * share
-    place = pd.MultiIndex.from_frame(rows[["store", "week"]])
-    top = (away.fillna(0.0) * weight).reindex(place).to_numpy()
-    below = weight.reindex(place).to_numpy()
-    at = np.arange(len(rows)), rows["brand"].to_numpy() - 1
-    rows["cross_price"] = (top.sum(axis=1) - top[at]) / (below.sum(axis=1) - below[at])
-    return rows
-
-
-def _peers(earlier: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
-    names = [d.name for d in OWN]
-    z = np.log(earlier["y"].to_numpy(float))
-    median = judged["unique_id"].map(earlier.groupby("unique_id")["y"].median()).to_numpy(float)
+def _peers(earlier: pd.DataFrame, judged: pd.DataFrame, drivers: Sequence[Driver]) -> dict[str, Any]:
+    """Peers told the given drivers; those that use none, and series alone, only with their own."""
+    names = [d.name for d in drivers]
     shrunk, slopes, smear = _log_log(earlier, judged, names, pulls=(50.0, 30.0))
-    alone, alone_slopes, _ = _log_log(earlier, judged, names, pulls=(0.0, 0.0))
-    level = earlier.groupby("unique_id")["y"].agg(lambda v: np.log(v).mean())
-    columns = [*names, "group", "store"]
-    settings = {
-        "objective": "regression", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 50,
-        "monotone_constraints": [-1, 1, 1, 0, 0], "verbose": -1, "num_threads": 1, "seed": 0,
-    }  # fmt: skip
-    target = z - earlier["unique_id"].map(level).to_numpy(float)
-    data = lgb.Dataset(earlier[columns].to_numpy(float), target, categorical_feature=[3])
-    booster = lgb.train(settings, data, 400)
-    fitted = np.asarray(booster.predict(earlier[columns].to_numpy(float), num_threads=1))
-    told = np.asarray(booster.predict(judged[columns].to_numpy(float), num_threads=1))
-    trees = np.exp(told + judged["unique_id"].map(level).to_numpy(float))
-    both = np.exp((np.log(shrunk) + np.log(trees)) / 2)
-    duan = float(np.exp(target - fitted).mean() * smear) ** 0.5
-    return {
-        "series median": (median, None),
-        "log-log of each series alone": (alone, alone_slopes),
+    trees, over = _logarithm_trees(earlier, judged, drivers)
+    both, duan = np.sqrt(shrunk * trees), (over * smear) ** 0.5
+    told = {
         "shrunk log-log": (shrunk, slopes),
         "shrunk log-log, Duan": (shrunk * smear, slopes),
         "monotone LightGBM": (trees, None),
         "geometric blend": (both, slopes),
         "geometric blend, Duan": (both * duan, slopes),
     }
+    if drivers is not OWN:
+        return told
+    median = judged["unique_id"].map(earlier.groupby("unique_id")["y"].median()).to_numpy(float)
+    alone, alone_slopes, _ = _log_log(earlier, judged, names, pulls=(0.0, 0.0))
+    return {
+        "series median": (median, None),
+        "log-log of each series alone": (alone, alone_slopes),
+    } | told
+
+
+def _logarithm_trees(
+    earlier: pd.DataFrame, judged: pd.DataFrame, drivers: Sequence[Driver]
+) -> tuple[Array, float]:
+    """Monotone boosted trees on logarithms: forecasts, and Duan's factor."""
+    level = earlier.groupby("unique_id")["y"].agg(lambda v: np.log(v).mean())
+    columns = [*(d.name for d in drivers), "group", "store"]
+    settings = {
+        "objective": "regression", "learning_rate": 0.05, "num_leaves": 31, "min_data_in_leaf": 50,
+        "monotone_constraints": [*(d.sign for d in drivers), 0, 0],
+        "verbose": -1, "num_threads": 1, "seed": 0,
+    }  # fmt: skip
+    target = np.log(earlier["y"].to_numpy(float)) - earlier["unique_id"].map(level).to_numpy(float)
+    data = lgb.Dataset(earlier[columns].to_numpy(float), target, categorical_feature=[len(drivers)])
+    booster = lgb.train(settings, data, 400)
+    fitted = np.asarray(booster.predict(earlier[columns].to_numpy(float), num_threads=1))
+    told = np.asarray(booster.predict(judged[columns].to_numpy(float), num_threads=1))
+    trees = np.exp(told + judged["unique_id"].map(level).to_numpy(float))
+    return trees, float(np.exp(target - fitted).mean())
 
 
 def _log_log(
@@ -301,7 +295,9 @@ def policy() -> dict[str, Any]:
         market = Market.of(known(channel.tables, NOW))
         model = PriceModel().fit(market, NOW)
         prices = model.score(channel.tables, NOW)["prices"].set_index("line_id", drop=False)
-        rows.append({"world": channel.world.seed} | _judged(channel, prices, model.rules))
+        told = _judged(channel, prices, model.rules)
+        told["probability_ece_if_right"] = _ece_if_right(model, prices)
+        rows.append({"world": channel.world.seed} | told)
         print(rows[-1], flush=True)
     frame = pd.DataFrame(rows).drop(columns="world")
     means = frame.mean().round(4)
@@ -318,6 +314,7 @@ def policy() -> dict[str, Any]:
         "expected_gain_rate": float(means["expected_gain_rate"]),
         "probability_mean": float(means["probability_mean"]),
         "probability_ece": float(means["probability_ece"]),
+        "probability_ece_if_right": float(means["probability_ece_if_right"]),
         "worlds": rows,
     }
 
@@ -386,6 +383,27 @@ def _ece(probability: Array, came: Array) -> float:
     bins = np.array_split(np.argsort(probability, kind="stable"), 5)
     parts = [len(b) * abs(probability[b].mean() - came[b].mean()) for b in bins if len(b)]
     return float(sum(parts) / max(len(probability), 1))
+
+
+def _ece_if_right(model: PriceModel, prices: pd.DataFrame) -> float:
+    """The ECE that right beliefs would have, as a product's lines are wrong together: by draws of them."""
+    pooled = model.response_.pooled_
+    assert pooled is not None
+    now, cost, price, mean, sd = (
+        prices[name].to_numpy(float)
+        for name in ("net_price", "unit_cost", "suggested_price", "elasticity", "elasticity_sd")
+    )
+    moved = (np.abs(price / now - 1) > 1e-9) & np.isfinite(cost)
+    product = pooled.groups_.get_indexer(pd.Index(prices["sku_id"]))
+    shared = np.sqrt(np.clip(pooled.shrunk_.group_var[product, 0, 0] / sd**2, 0, 1))
+    rng, rose = np.random.default_rng(0), []
+    for _ in range(200):
+        z = shared * rng.standard_normal(len(pooled.groups_))[product]
+        z += np.sqrt(1 - shared**2) * rng.standard_normal(len(sd))
+        slope = np.minimum(mean + sd * z, -0.01)
+        rose.append(((price - cost) * (price / now) ** slope > now - cost)[moved])
+    right = np.mean(rose, axis=0)
+    return round(float(np.mean([_ece(right, came) for came in rose])), 5)
 
 
 def write(name: str, result: dict[str, Any]) -> None:

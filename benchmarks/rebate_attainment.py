@@ -2,6 +2,7 @@
 
     python benchmarks/rebate_attainment.py             both parts
     python benchmarks/rebate_attainment.py --worlds 2  fewer worlds
+    python benchmarks/rebate_attainment.py --totals    only what all dealers are paid together
 
 Protocol
   Simulated channels (40 dealers, 8 products, 48 months to 2025-12; seeds 301 on; settings were chosen on
@@ -21,8 +22,10 @@ What is measured
               Mean absolute error of the median, over what the ladder pays at its highest threshold.
   awards      awards on collections and outlets: ECE of the share of draws that reach them.
   intervals   95 %, whole worlds drawn with replacement.
+  totals      what all programmes of a channel were paid, beside the sum of their draws world by world, which
+              budgets are kept by, and beside the same draws with dealers on their own (no demand forecast).
 
-Results: benchmarks/results/rebate_attainment.json.
+Results: benchmarks/results/rebate_attainment.json, rebate_totals.json.
 """
 
 import argparse
@@ -52,6 +55,7 @@ from training.recipes import demand, rebate  # noqa: E402
 from training.settings import DemandConfig  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "rebate_attainment.json"
+TOTALS = RESULT.with_name("rebate_totals.json")
 NOW = pd.Timestamp("2026-01-01")
 CUTOFFS = [pd.Timestamp(f"{year}-{month:02}-01") for year in (2024, 2025) for month in (2, 5, 8, 11)]
 WORLDS, DRAWN_WORLDS, FIRST_SEED = 10, 3, 301
@@ -67,7 +71,11 @@ def main() -> int:
     )
     parser.add_argument("--worlds", type=int, default=WORLDS)
     parser.add_argument("--drawn-worlds", type=int, default=DRAWN_WORLDS, help="with a demand model each")
+    parser.add_argument("--totals", action="store_true", help="only what all are paid together")
     asked = parser.parse_args()
+    if asked.totals:
+        print(json.dumps(measure_totals(asked.worlds), indent=1))
+        return 0
     measure(worlds=asked.worlds, drawn_worlds=asked.drawn_worlds)
     return 0
 
@@ -83,6 +91,42 @@ def measure(*, worlds: int = WORLDS, drawn_worlds: int = DRAWN_WORLDS) -> dict[s
     about = {"protocol": __doc__, "goals": GOALS, "seconds": round(time.perf_counter() - started, 1)}
     RESULT.write_text(json.dumps(about | told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return told
+
+
+def measure_totals(worlds: int) -> dict[str, Any]:
+    """How often all rebates of a channel came to more than was foretold; written and returned."""
+    started, rows = time.perf_counter(), []
+    for seed in range(FIRST_SEED, FIRST_SEED + worlds):
+        world = World(seed=seed, dealers=40, contract_share=0, survey_share=0, scan_coverage_share=0)
+        statements = Statements.of(simulate(world).tables)
+        for cutoff in CUTOFFS:
+            rows.append({"world": seed, "cutoff": f"{cutoff:%Y-%m}"} | total(statements, cutoff))
+            print(rows[-1], file=sys.stderr, flush=True)
+    frame = pd.DataFrame(rows)
+    told: dict[str, Any] = {"rows": len(frame), "mean_over_paid": _round(frame["mean_over_paid"].median())}
+    for name in ("together", "on_their_own"):
+        within = {
+            f"p{round(100 * p)}_covers": _round((frame[name] <= p).mean()) for p in (0.5, 0.8, 0.9, 0.95)
+        }
+        told[name] = within | {"spread_rate": _round(frame[f"{name}_spread_rate"].mean())}
+    told["p90_covers_95"] = _interval(frame, lambda x: (x["together"] <= 0.9).mean())
+    told |= {"seconds": round(time.perf_counter() - started, 1), "worlds": rows}
+    TOTALS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return {name: value for name, value in told.items() if name != "worlds"}
+
+
+def total(statements: Statements, cutoff: pd.Timestamp) -> dict[str, float]:
+    """Where all rebates together fell among the sums of draws, 0 to 1."""
+    progress = statements.at(cutoff)
+    belief = rebate.make(rebate.Config()).fit(progress).believe(progress)
+    paid = float(rebate.actual_rebates(belief, statements.outcome(belief.progress, NOW)).sum())
+    drawn = belief.told.coins / belief.ladders.coins_per_unit.astype(float)[:, None]
+    apart = np.random.default_rng(0).permuted(drawn, axis=1)
+    told = {"mean_over_paid": float(drawn.sum(axis=0).mean() / max(paid, 1e-9))}
+    for name, draws_ in (("together", drawn.sum(axis=0)), ("on_their_own", apart.sum(axis=0))):
+        told[name] = float((draws_ < paid).mean())
+        told[f"{name}_spread_rate"] = float(draws_.std() / max(draws_.mean(), 1e-9))
+    return {name: round(value, 4) for name, value in told.items()}
 
 
 def run(worlds: int, cutoffs: list[pd.Timestamp], *, drawn: bool) -> Frames:

@@ -83,7 +83,7 @@ class Pooled:
         self.shrunk_ = work.solved(self._bounds())
         age = rows["step"].max() - rows["step"].to_numpy(float)
         fade = 0.5 ** (age / self.half_life)
-        self.level_ = work.levels(self.shrunk_.series, fade)
+        self.level_ = work.levels(self.shrunk_.series, fade, power=_WEIGHT)
         self.group_level_ = np.array([self.level_[of_series == g].mean() for g in range(len(self.groups_))])
         return self
 
@@ -161,10 +161,15 @@ class _Work:
             shocks = self._shared(Xc, zc - (Xc * beta[self.series]).sum(axis=1), w)
         return found
 
-    def levels(self, beta: Array, fade: Array) -> Array:
-        """Log units at the drivers' means: what makes weighted totals those that were seen, [n]."""
+    def levels(self, beta: Array, fade: Array, *, power: float = 1.0) -> Array:
+        """Log units at the drivers' means, [n]: what makes totals those that were seen.
+
+        Periods count by their mean units to a power less one: with `_WEIGHT` as their noise asks, so that
+        a few weeks of campaign do not say alone what all weeks sell.
+        """
         moved = np.exp((self.X * beta[self.series]).sum(axis=1))
-        wanted, given = self._sum(self.y * fade), self._sum(moved * fade)
+        weight = fade * moved ** (power - 1)
+        wanted, given = self._sum(self.y * weight), self._sum(moved * weight)
         return np.asarray(np.log(np.maximum(wanted, _LEAST_UNITS) / given))
 
     def _working(self, beta: Array) -> tuple[Array, Array, Array]:

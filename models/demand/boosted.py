@@ -6,7 +6,8 @@ The Tweedie objective takes zeros, is never negative and forecasts a mean. Rows 
 their level, since an error on a large series costs more units.
 
 Shapes: n series, h periods ahead, c columns; `predict` is [n, h], units.
-Source: Makridakis et al. (2022), M5 accuracy competition, IJF 38 (pooled Tweedie trees).
+Source: Makridakis et al. (2022), M5 accuracy competition, IJF 38 (pooled Tweedie trees);
+        Geurts et al. (2006), Extremely randomized trees, Machine Learning 63 (where to cut).
 Limits: a level or a price beyond training is reached only through the candidates.
 
 >>> from features.frequency import MONTHLY
@@ -125,6 +126,7 @@ class Boosted:
             "bagging_fraction": 0.7,
             "bagging_freq": int(n_rows >= _BAGGED_FROM),
             "lambda_l2": self.l2,
+            "extra_trees": True,  # cuts drawn at random: many columns say nearly the same
             "max_bin": _MAX_BIN,
             "num_threads": 1,
             "verbosity": -1,

@@ -1,13 +1,19 @@
-"""Belief: demand over the lead time, from two sources blended, and held to what then happened.
+"""Belief: demand over the lead time, from the demand room's draws, and held to what then happened.
 
-Sources: draws of the demand room (what the brand sells to dealers, with plans) and stretches of the
-dealer's own sales (models.inventory.history). Both are sums over the same days. The blend averages them
-rank by rank, with the one weight that made decisions cheapest at past cutoffs; then conformal shifts, one
-a level and segment, move its quantiles to where past sums fell:
+Sources: draws of the demand room (with plans) and stretches of the dealer's own sales
+(models.inventory.history). Both are sums over the same days, averaged rank by rank with a weight; conformal
+shifts, one a level and segment, move the quantiles to where past sums fell:
 
-    Q'(p) = Q(p) + shift[segment, p] x spread
+    Q'(p) = Q(p) + share x shift[segment, p] x spread
 
 with the spread of a line's draws: their mean absolute deviation and 5 % of their mean.
+
+Weight and share are those whose levels were cheapest in money at past cutoffs: each cutoff is moved by what
+was over before it, its level is the critical ratio's, and units missing and left over cost what they cost.
+What the usual belief (the forecast alone, unmoved) would have cost must be undercut by a tenth, and by more
+than a standard error of the cutoffs' differences: what cannot be told from luck moves nothing, nor what the
+whole demand room would do away with where its trees alone were rehearsed. With under two cutoffs that have
+others over before them, shifts cannot be judged: all of them stand, with the weight that was cheapest.
 
 A past cutoff counts half as much for every `HALF_LIFE` cutoffs that lie between, so that the shifts follow
 the channel (online: fit again when the next outcome is known). A segment's shifts are drawn to those of
@@ -16,15 +22,16 @@ all, those to none, by their rows beyond the level.
 In:   `Past`, one a cutoff: what the sources said, [n, s], and the sums that followed, [n].
 Out:  draws [n, s] of the sum, ascending in rank with the first source, so that draws stay joint.
 Source: Romano, Patterson and Candes (2019), Conformalized quantile regression; Ratcliff (1979) for the
-        average of quantiles.
+        average of quantiles; Breiman et al. (1984) for the rule of one standard error.
 Limits: the promise holds over lines like those of the past, on average, and fails when the channel turns.
 Errors: models.errors.NotFitted.
 
 >>> rng = np.random.default_rng(0)
 >>> def past(k):
-...     said = rng.gamma(4.0, 25.0, (1000, 200))
-...     return Past(cutoff=pd.Timestamp("2024-01-01") + pd.DateOffset(months=k), forecast=None, history=said,
-...                 y=rng.gamma(4.0, 35.0, 1000), segment=np.full(1000, "steady", dtype=object))
+...     said, cutoff = rng.gamma(4.0, 25.0, (1000, 200)), pd.Timestamp("2024-01-01") + pd.DateOffset(months=k)
+...     costs = Costs(short=np.full(1000, 9.0), over=np.ones(1000), order=np.zeros(1000))
+...     return Past(cutoff=cutoff, ends=cutoff + pd.DateOffset(months=1), forecast=None, history=said,
+...                 y=rng.gamma(4.0, 35.0, 1000), segment=np.full(1000, "steady", dtype=object), costs=costs)
 >>> belief = Belief().fit([past(k) for k in range(5)])
 >>> later = past(5)
 >>> draws = belief.predict(None, later.history, later.segment)
@@ -33,7 +40,7 @@ True
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -41,18 +48,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.errors import NotFitted
+from models.inventory.levels import Costs, critical_ratio, newsvendor
 
 Array = NDArray[np.float64]
 Labels = NDArray[Any]
 LEVELS = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98])
 HALF_LIFE = 6.0  # cutoffs
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the demand room's draws
-_JUDGED = slice(6, 12)  # of LEVELS: stock is held against the upper half
+SHARES = (0.0, 0.5, 1.0)  # of the shifts
 _PULL_ROWS = 20.0  # beyond the level: of a segment, towards all
 _PULL_ALL = 5.0  # of all, towards none
 _MOST_ERROR = 8.0  # spreads; a line that wakes up says nothing of the others
 _MEAN_SHARE = 0.05
 _LEAST_SPREAD = 1e-6
+_USUAL = (1.0, 0.0)  # the forecast alone, unmoved
+_LEAST_JUDGED = 2  # cutoffs
+_LEAST_SAVING = 0.1  # of the usual cost: the whole demand room answers, its trees alone were rehearsed
 STEADY, NOW_AND_THEN = "steady", "now_and_then"
 
 
@@ -61,27 +72,33 @@ class Past:
     """A past cutoff."""
 
     cutoff: pd.Timestamp
+    ends: pd.Timestamp  # when the last of the days was over
     forecast: Array | None  # [n, s] sums from the demand room's draws; NaN rows where it said nothing
     history: Array  # [n, s] sums from stretches
     y: Array  # [n] what followed; NaN unknown
     segment: Labels  # [n]
+    costs: Costs  # [n] of a unit missing or left over
 
 
 @dataclass(kw_only=True)
 class Belief:
     """Weight of the sources and conformal shifts; one set with a forecast, one without."""
 
-    weight_: float = field(default=0.5, init=False)
+    weight_: float = field(default=1.0, init=False)
     shifts_: dict[str, dict[str, Array]] | None = field(default=None, init=False, repr=False)
     rows_: int = field(default=0, init=False)
 
     def fit(self, past: Sequence[Past]) -> Self:
         """Learn from cutoffs in order of time."""
-        self.weight_, self.rows_ = _best_weight(past), int(sum(np.isfinite(p.y).sum() for p in past))
+        self.rows_ = int(sum(np.isfinite(p.y).sum() for p in past))
         told = [p for p in past if p.forecast is not None]
-        blended = [_blend(p.forecast, p.history, self.weight_) for p in told]
-        alone = [np.sort(p.history, axis=1) for p in past]
-        self.shifts_ = {"forecast": _shifts(told, blended), "history": _shifts(past, alone)}
+        self.weight_, share = _cheapest(told, WEIGHTS)
+        own = [replace(p, forecast=None) for p in past]
+        _, share_alone = _cheapest(own, (1.0,))
+        self.shifts_ = {
+            "forecast": _part(_shifts(told, _blends(told, self.weight_)), share),
+            "history": _part(_shifts(own, _blends(own, 1.0)), share_alone),
+        }
         return self
 
     def predict(self, forecast: Array | None, history: Array, segment: Labels) -> Array:
@@ -123,27 +140,55 @@ def _in_rank_of(said: Array, ascending: Array) -> Array:
     return np.asarray(np.take_along_axis(ascending, rank, axis=1))
 
 
-def _best_weight(past: Sequence[Past]) -> float:
-    """The weight whose blend, shifted by its own past, was cheapest."""
-    told = [p for p in past if p.forecast is not None and np.isfinite(p.y).any()]
-    if not told:
-        return 0.5
-    costs = []
-    for weight in WEIGHTS:
-        blends = [_blend(p.forecast, p.history, weight) for p in told]
-        shifts = _shifts(told, blends)
-        moved = [_moved(b, p.segment, shifts) for b, p in zip(blends, told, strict=True)]
-        costs.append(sum(_cost(p, m) for p, m in zip(told, moved, strict=True)))
-    return WEIGHTS[int(np.argmin(costs))]
+def _blends(past: Sequence[Past], weight: float) -> list[Array]:
+    return [_blend(p.forecast, p.history, weight) for p in past]
 
 
-def _cost(past: Past, ascending: Array) -> float:
-    """Pinball of the upper levels over the usual size of a line, added up."""
-    seen = np.isfinite(past.y) & np.isfinite(ascending).all(axis=1)
-    said = past.history if past.forecast is None else past.forecast
-    size = past.history[seen].mean(axis=1) + said[seen].mean(axis=1)
-    cost = pinball(past.y[seen, None], _quantiles(ascending[seen]), LEVELS)[:, _JUDGED].sum(axis=1)
-    return float((cost / np.maximum(size, _LEAST_SPREAD)).sum())
+def _cheapest(past: Sequence[Past], weights: Sequence[float]) -> tuple[float, float]:
+    """Weight and share of the shifts; (1, 0) unless another pair was surely cheaper."""
+    known = [p for p in past if np.isfinite(p.y).any()]
+    if not known:
+        return _USUAL
+    learned = [[i for i, p in enumerate(known) if p.ends <= now.cutoff] for now in known]
+    if sum(map(bool, learned)) < _LEAST_JUDGED:
+        return _unjudged(known, weights)
+    options = [(weight, share) for weight in weights for share in SHARES]
+    spent = np.concatenate([_spent(known, _blends(known, w), learned) for w in weights])  # [options, cutoffs]
+    usual = spent[options.index(_USUAL)]
+    saved = usual - spent
+    best = int(saved.sum(axis=1).argmax())
+    error = saved[best].std() / np.sqrt(max(len(usual) - 1, 1))
+    bar = max(float(error), _LEAST_SAVING * float(usual.mean()))
+    return options[best] if saved[best].mean() > bar else _USUAL
+
+
+def _unjudged(past: Sequence[Past], weights: Sequence[float]) -> tuple[float, float]:
+    """The cheapest weight, with all of the shifts: too few cutoffs to judge shifts by."""
+    everybody = [list(range(len(past)))] * len(past)
+    spent = [_spent(past, _blends(past, weight), everybody)[-1].sum() for weight in weights]
+    return weights[int(np.argmin(spent))], SHARES[-1]
+
+
+def _spent(past: Sequence[Past], blends: Sequence[Array], learned: Sequence[Sequence[int]]) -> Array:
+    """Cost of the levels, an amount, by share of the shifts and cutoff that others are learned from."""
+    told = []
+    for now, blend, rows in zip(past, blends, learned, strict=True):
+        if rows:
+            shifts = _shifts([past[i] for i in rows], [blends[i] for i in rows])
+            told.append([_cost(now, _moved(blend, now.segment, _part(shifts, s))) for s in SHARES])
+    return np.array(told).T
+
+
+def _cost(past: Past, draws: Array) -> float:
+    """What levels of the critical ratio cost in units missing and left over."""
+    seen = np.isfinite(past.y) & np.isfinite(draws).all(axis=1)
+    ratio = critical_ratio(past.costs.short, past.costs.over)
+    cost = pinball(past.y, newsvendor(draws, ratio), ratio) * (past.costs.short + past.costs.over)
+    return float(cost[seen].sum())
+
+
+def _part(shifts: dict[str, Array], share: float) -> dict[str, Array]:
+    return {segment: share * shift for segment, shift in shifts.items()}
 
 
 def _shifts(past: Sequence[Past], ascending: Sequence[Array]) -> dict[str, Array]:

@@ -21,7 +21,7 @@ Errors: none.
 >>> demand = Demand(wanted=draws, lead=draws / 4, days=np.array([40.0]))
 >>> told = plan(lines, demand, Shelf(max_days=75)).round(2)
 >>> told[["suggested_units", "reorder_units", "probability"]].values.tolist()
-[[90.0, 146.0, 0.89]]
+[[80.0, 144.0, 0.89]]
 """
 
 from collections.abc import Callable, Sequence
@@ -58,10 +58,13 @@ class Shelf:
 
 
 def costs_of(lines: pd.DataFrame) -> Costs:
-    """Cost of a unit short and over, for one review period; a unit without a price counts as 1."""
+    """Cost of a unit short and over, for one review period; a unit without a price counts as 1.
+
+    Short is what the channel would have earned; over is money that lies in what the dealer paid for.
+    """
     price = lines["net_price"].fillna(1.0).to_numpy(float)
     cost = lines["unit_cost_amount"].fillna(0.7).to_numpy(float)
-    over = lines["holding_rate"].to_numpy(float) * cost * lines["review_days"].to_numpy(float) / YEAR_DAYS
+    over = lines["holding_rate"].to_numpy(float) * price * lines["review_days"].to_numpy(float) / YEAR_DAYS
     over = np.maximum(over, _LEAST)
     short = np.clip(
         price - cost, over * LEAST_RATIO / (1 - LEAST_RATIO), over * MOST_RATIO / (1 - MOST_RATIO)

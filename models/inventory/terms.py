@@ -54,7 +54,7 @@ class Defaults:
     review_days: float = 30.0
     moq_units: float = 0.0
     order_cost_amount: float = 0.0
-    holding_rate: float = 0.25  # of a unit's cost, a year
+    holding_rate: float = 0.25  # of a unit's net price, a year
     margin_rate: float = 0.3  # of the net price
 
 

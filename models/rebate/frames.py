@@ -1,6 +1,6 @@
 """Frames: what the rebate room answers, one row a dealer and running programme, or a tier of it.
 
-`ATTAINMENT`, `TIERS` and `PURCHASES` are the frames without rows: the columns in their order.
+`ATTAINMENT`, `TIERS`, `PURCHASES` and `SPENDS` are the frames without rows: the columns in their order.
 Amounts are in the programme's currency; probabilities never quite 0 or 1.
 Errors: none.
 
@@ -23,7 +23,9 @@ from models.rebate.reasons import Facts, Reason, reasons
 
 Array = NDArray[np.float64]
 POINTS = 100  # equally likely totals that are kept of the draws
+WORLDS = 200  # draws that are kept as they were drawn: one column is one world, for all rows
 _POINTS = [f"t{i:02}" for i in range(POINTS)]
+_WORLDS = [f"w{i:03}" for i in range(WORLDS)]
 ATTAINMENT = pd.DataFrame(
     columns=[
         *("dealer_id", "programme_id", "currency", "territory_id", "starts_at", "ends_at"),
@@ -40,11 +42,13 @@ TIERS = pd.DataFrame(
     ]
 )
 PURCHASES = pd.DataFrame(columns=["dealer_id", "programme_id", "currency", *_POINTS])
+SPENDS = pd.DataFrame(columns=["dealer_id", "programme_id", "currency", *_WORLDS])
 REFUSED = pd.DataFrame(columns=["dealer_id", "programme_id", "faults"])
 EMPTY = {
     "attainment": ATTAINMENT,
     "tiers": TIERS,
     "purchases": PURCHASES,
+    "spends": SPENDS,
     "refused": REFUSED,
     "offers": OFFERS,
 }
@@ -111,6 +115,16 @@ def purchases_frame(rows: pd.DataFrame, totals: Array) -> pd.DataFrame:
     levels = (np.arange(POINTS) + 0.5) / POINTS
     points = np.quantile(totals, levels, axis=1).T if len(totals) else np.empty((0, POINTS))
     return pd.concat([named, pd.DataFrame(points.round(2), columns=_POINTS)], axis=1)
+
+
+def spends_frame(rows: pd.DataFrame, ladders: Ladders, told: Attainment) -> pd.DataFrame:
+    """What each row's programme pays in each world: sums over rows are drawn together."""
+    named = rows[["dealer_id", "programme_id", "currency"]].reset_index(drop=True)
+    kept = (
+        told.coins[:, np.arange(WORLDS) % max(told.coins.shape[1], 1)] if len(rows) else np.empty((0, WORLDS))
+    )
+    amounts = kept / ladders.coins_per_unit.astype(float)[:, None]
+    return pd.concat([named, pd.DataFrame(amounts, columns=_WORLDS)], axis=1)
 
 
 def _of_next(told: Attainment) -> Array:

@@ -9,6 +9,8 @@ Out:  "attainment", one row a dealer and running programme: score (100 x probabi
       "refused", one row a ladder that cannot be paid, with its faults
       "purchases", one row a dealer and programme: t00 ... t99, equally likely totals, rising; what any
       other ladder would pay is computed from them
+      "spends", one row a dealer and programme: w000 ... w199, what it pays in equally likely worlds, the same
+      world in every row: to be summed before quantiles are taken
       "offers", one row a running programme: what another depth starts from (models.rebate.offers)
 
 Amounts are in the programme's currency and never added to those of another. No running programme: frames
@@ -35,7 +37,15 @@ from models.errors import NotFitted
 from models.rebate.attainment import Attainment, attain
 from models.rebate.cases import amount_per_case
 from models.rebate.effect import Effect
-from models.rebate.frames import ATTAINMENT, EMPTY, REFUSED, attainment_frame, purchases_frame, tiers_frame
+from models.rebate.frames import (
+    ATTAINMENT,
+    EMPTY,
+    REFUSED,
+    attainment_frame,
+    purchases_frame,
+    spends_frame,
+    tiers_frame,
+)
 from models.rebate.ladder import BadLadder, Ladder, Ladders
 from models.rebate.offers import learned, offers_frame
 from models.rebate.promises import award_coins
@@ -44,6 +54,7 @@ from models.rebate.remaining import FIRST_MONTHS, MOST_ROWS, TREES, Past, Remain
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 DRAWS = 400
+CONFIDENCE = 0.9
 _NEW_ACCOUNT_RATE = 1.0  # of the first threshold, spread over the programme's time: nothing else is known
 _LEAST_COVERED = 0.75  # of a month's days, for draws to speak for it
 
@@ -67,6 +78,7 @@ class RebateModel:
     trees: int = TREES
     most_rows: int = MOST_ROWS
     seed: int = 0
+    confidence: float = CONFIDENCE  # that plans of rates keep their budget, where a question says none
     cutoff_: pd.Timestamp = field(init=False, repr=False, compare=False)
     remaining_: Remaining = field(init=False, repr=False)
     effect_: Effect | None = field(init=False, repr=False, compare=False)  # None: too little was tried
@@ -102,6 +114,7 @@ class RebateModel:
             "attainment": frame[ATTAINMENT.columns],
             "tiers": tiers_frame(rows, held, told),
             "purchases": purchases_frame(rows, belief.totals),
+            "spends": spends_frame(rows, held, told),
             "refused": belief.refused,
             "offers": offers_frame(belief.progress, frame),
         }

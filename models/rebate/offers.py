@@ -99,6 +99,14 @@ def offered(frame: pd.DataFrame, effect: Effect, depths: Sequence[float], terms:
     return Offered(amount=amount, gain=margin - margin[:, :1], cost=cost, curves=curves)
 
 
+def spend_ratios(frame: pd.DataFrame, spends: pd.DataFrame) -> Array:
+    """What each dealer of the frame spends in each world over what is expected, [n, s]; nothing: 0."""
+    keys = ["dealer_id", "programme_id"]
+    drawn = frame[keys].merge(spends, on=keys, how="left").filter(regex=r"^w\d+$").to_numpy(float)
+    mean = drawn.mean(axis=1, keepdims=True)
+    return np.asarray(np.divide(drawn, mean, out=np.zeros(drawn.shape), where=mean > 0), dtype=np.float64)
+
+
 def _less_unsold(margin: Array, amount: Array, frame: pd.DataFrame, terms: Terms) -> Array:
     """Margins without what would only fill a warehouse; a dealer whose stock nobody knows keeps its own."""
     monthly = frame["monthly_amount"].to_numpy(float)

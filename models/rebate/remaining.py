@@ -28,6 +28,7 @@ from sklearn.ensemble import RandomForestRegressor
 from features.errors import TooFewRows
 from models.errors import NotFitted
 from models.rebate.pace import Array, begun, expected, signs
+from models.rebate.together import PRIOR, agreement, even
 
 FIRST_MONTHS = 3  # of a window that draws of demand may cover
 MOST_MONTHS = 18
@@ -81,6 +82,7 @@ class Remaining:
     after_: "Leaves | None" = field(default=None, init=False, repr=False)
     most_months_: int = field(default=0, init=False)
     reach_: Array = field(default_factory=_GRID.copy, init=False, repr=False)  # see `_GRID`
+    together_: float = field(default=PRIOR, init=False)  # how far accounts miss in the same windows
 
     def fit(self, past: Past) -> Self:
         """Learn from every window that is over."""
@@ -93,7 +95,7 @@ class Remaining:
         long = np.isfinite(windows.after) & np.isfinite(windows.first)
         told = np.column_stack([windows.x, windows.first])[long]
         self.after_ = self._leaves(told, windows.after[long], rng) if long.sum() >= LEAST_ROWS else None
-        self.reach_ = self._rehearsed(windows, past.amounts.shape[1], rng)
+        self.reach_, self.together_ = self._rehearsed(windows, past.amounts.shape[1], rng)
         return self
 
     def draw(self, past: Past, months: Array, *, count: int, seed: int) -> Array:
@@ -102,7 +104,7 @@ class Remaining:
             raise NotFitted(self)
         rng = np.random.default_rng(seed)
         pace = _pace(past, months)
-        ratio = self.whole_.draw(_asked(past, self._within(months)), count, rng)
+        ratio = self.whole_.draw(_asked(past, self._within(months)), count, rng, self.together_)
         return np.asarray(pace[:, None] * _drawn_in(ratio, self.reach_))
 
     def after(self, past: Past, months: Array, first: Array, *, seed: int) -> Array:
@@ -115,23 +117,24 @@ class Remaining:
         rest = np.maximum(all_of_it - near, 0.0)
         x = _asked(past, self._within(months))
         if self.after_ is None:
-            return np.asarray(rest[:, None] * self.whole_.draw(x, count, rng))
+            return np.asarray(rest[:, None] * self.whole_.draw(x, count, rng, self.together_))
         told = _log_ratio(first, near[:, None])
-        return np.asarray(rest[:, None] * self.after_.draw_told(x, told, self.reach_, rng))
+        return np.asarray(rest[:, None] * self.after_.draw_told(x, told, self.reach_, rng, self.together_))
 
-    def _rehearsed(self, windows: "_Windows", t: int, rng: np.random.Generator) -> Array:
-        """How far from the middle the last year's windows fell, at each distance of the grid."""
+    def _rehearsed(self, windows: "_Windows", t: int, rng: np.random.Generator) -> tuple[Array, float]:
+        """How far from the middle the last year's windows fell, by the grid; how far together."""
         over = windows.start + windows.months <= t - REHEARSED_MONTHS
         asked = np.flatnonzero(windows.start >= t - REHEARSED_MONTHS)
         if over.sum() < LEAST_ROWS or not len(asked):
-            return _GRID.copy()
+            return _GRID.copy(), PRIOR
         asked = np.sort(rng.permutation(asked)[: self.most_rows // 4])
         before = self._leaves(windows.x[over], windows.ratio[over], rng)
         place = before.place(windows.x[asked], windows.ratio[asked], rng)
         found = np.quantile(np.abs(2 * place - 1), _GRID)
-        accounts = len(asked) / max(len(np.unique(windows.start[asked] * 100 + windows.months[asked])), 1)
+        window = (windows.start[asked] * 100 + windows.months[asked]).astype(np.int64)
+        accounts = len(asked) / max(len(np.unique(window)), 1)
         share = accounts / (accounts + _PRIOR_ACCOUNTS)
-        return np.asarray(share * found + (1 - share) * _GRID)
+        return np.asarray(share * found + (1 - share) * _GRID), agreement(place, window)
 
     def _within(self, months: Array) -> Array:
         return np.minimum(months, self.most_months_)
@@ -164,11 +167,11 @@ class Leaves:
         self.members_ = [_by_leaf(leaf, ratio) for leaf in self.forest_.apply(x).T]
         return self
 
-    def draw(self, x: Array, count: int, rng: np.random.Generator) -> Array:
+    def draw(self, x: Array, count: int, rng: np.random.Generator, together: float = 0.0) -> Array:
         """Ratios of rows alike, [n, s]; draws of one tree lie evenly in its leaf."""
         leaf = self.forest_.apply(x)  # [n, trees]
         order = np.arange(count) % self.trees
-        u = _even(len(x), count, rng)
+        u = even(len(x), count, rng, together)
         out = np.empty((len(x), count))
         for tree in range(min(self.trees, count)):
             mine = np.flatnonzero(order == tree)
@@ -186,10 +189,12 @@ class Leaves:
             share += (low + chance * (high - low)) / (begins[mine + 1] - begins[mine])
         return np.asarray(share / len(self.members_))
 
-    def draw_told(self, x: Array, told: Array, reach: Array, rng: np.random.Generator) -> Array:
+    def draw_told(
+        self, x: Array, told: Array, reach: Array, rng: np.random.Generator, together: float = 0.0
+    ) -> Array:
         """Where the last column differs by draw, and draws reach so far from the middle, [n, s]."""
         n, count = told.shape
-        u = _moved(_even(n, count, rng), reach)
+        u = _moved(even(n, count, rng, together), reach)
         out = np.empty((n, count))
         for tree in range(min(self.trees, count)):
             mine = np.arange(tree, count, self.trees)
@@ -320,9 +325,3 @@ def _drawn_in(draws: Array, reach: Array) -> Array:
 def _moved(u: Array, reach: Array) -> Array:
     away = np.interp(np.abs(2 * u - 1), _GRID, reach)
     return np.asarray(0.5 + np.sign(u - 0.5) * away / 2)
-
-
-def _even(n: int, count: int, rng: np.random.Generator) -> Array:
-    """Numbers in (0, 1), evenly spread over the draws of a row in an order of its own, [n, s]."""
-    rank = np.argsort(rng.random((n, count)), axis=1)
-    return np.asarray((rank + rng.random((n, count))) / count)

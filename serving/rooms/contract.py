@@ -24,6 +24,7 @@ from features.sources.documents import DOCX, PDF, PLAIN, UnreadableDocument, rea
 from models.contract.model import ContractModel, ContractTooLong, EmptyContract
 from models.contract.review import Clause, Review
 from serving.errors import wrong
+from serving.rooms.asked import ModelUsed, made_by
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -115,13 +116,6 @@ class MissingClause(BaseModel):
     suggestion: str
 
 
-class ModelUsed(BaseModel):
-    """Which version answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """A contract as it was read."""
 
@@ -151,9 +145,7 @@ def answer(request: Request, scores: Scores) -> Response:
     except (EmptyContract, ContractTooLong) as error:
         raise wrong(field, f"{field}: {error}") from None
     return Response(
-        model=ModelUsed(name=scores.name, version=scores.version),
-        as_of=scores.as_of,
-        data_version=scores.data_version,
+        **made_by(scores),
         language=review.language,
         score=review.score,
         probability=review.probability,

@@ -15,17 +15,18 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Self
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 from features.exposure import MissingRate
-from serving.errors import Fault, NotFound, Wrong, wrong
+from serving.errors import Wrong, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice, rows_of
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
 MOST_DEALERS = 10_000
 MOST_INVOICES = 10_000
+NEXT_STEP = "Check the ids, or load the dealers and their invoices with `qudao ingest`."
 EXAMPLE: dict[str, JsonValue] = {
     "dealer_ids": ["D001"],
     "invoices": True,
@@ -142,13 +143,6 @@ class CashWeek(BaseModel):
     currency: str
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """The dealers, in the order of the request."""
 
@@ -169,12 +163,10 @@ def answer(request: Request, scores: Scores) -> Response:
     frame = scores.frames["dealers"].iloc[_asked(request, scores)]
     open_ = scores.frames["invoices"]
     mine = open_[open_["dealer_id"].isin(set(frame["dealer_id"]))]
-    weeks = [CashWeek.model_validate(row) for row in _records(scores.frames["cash"], days=("week_start",))]
+    weeks = [CashWeek.model_validate(row) for row in records(scores.frames["cash"], days=("week_start",))]
     return Response(
-        model=ModelUsed(name=scores.name, version=scores.version),
-        data_version=scores.data_version,
-        as_of=scores.as_of,
-        dealers=[_dealer(row) for row in _records(frame)],
+        **made_by(scores),
+        dealers=[_dealer(row) for row in records(frame)],
         invoices=_invoices(mine) if request.invoices else None,
         new_invoices=_new(request.new_invoices, scores) if request.new_invoices else [],
         cash=weeks if request.cash else None,
@@ -185,27 +177,14 @@ def _asked(request: Request, scores: Scores) -> list[int]:
     rows = scores.rows["dealers"]
     if request.dealer_ids is None:
         return list(rows.values())
-    found = _on_record(request.dealer_ids, scores, "dealer_ids[{}]")
-    if len(twice := np.flatnonzero(pd.Series(request.dealer_ids).duplicated())):
-        raise wrong(f"dealer_ids[{twice[0]}]", f"dealer_ids[{twice[0]}]: the same dealer stands twice.")
+    found = rows_of(request.dealer_ids, rows, "dealer_ids[{}]", noun="dealer", next_step=NEXT_STEP)
+    refuse_twice(request.dealer_ids, "dealer_ids[{}]", "dealer")
     return found
 
 
-def _on_record(ids: Sequence[str], scores: Scores, field: str) -> list[int]:
-    """Rows of these dealers; all must be there."""
-    found = [scores.rows["dealers"].get(name) for name in ids]
-    if unknown := [i for i, row in enumerate(found) if row is None]:
-        raise NotFound(
-            f"{len(unknown)} of {len(found)} dealers are not on record.",
-            kind="unknown-dealer",
-            next_step="Check the ids, or load the dealers and their invoices with `qudao ingest`.",
-            faults=[Fault(field=field.format(i), detail="no such dealer") for i in unknown],
-        )
-    return [row for row in found if row is not None]
-
-
 def _new(asked: Sequence[NewInvoice], scores: Scores) -> list[InvoiceCredit]:
-    _on_record([one.dealer_id for one in asked], scores, "new_invoices[{}].dealer_id")
+    names = [one.dealer_id for one in asked]
+    rows_of(names, scores.rows["dealers"], "new_invoices[{}].dealer_id", noun="dealer", next_step=NEXT_STEP)
     bills = pd.DataFrame([one.model_dump() for one in asked])
     for name in ("issued_at", "due_at"):
         bills[name] = pd.to_datetime(bills[name]).astype("datetime64[us]")
@@ -239,13 +218,5 @@ def _dealer(row: dict[str, Any]) -> DealerCredit:
 
 
 def _invoices(frame: pd.DataFrame) -> list[InvoiceCredit]:
-    rows = _records(frame, days=("due_at", "expected_paid_at"))
+    rows = records(frame, days=("due_at", "expected_paid_at"))
     return [InvoiceCredit.model_validate(row) for row in rows]
-
-
-def _records(frame: pd.DataFrame, *, days: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known, days without a time."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    for name in days:
-        plain[name] = [moment.date() for moment in frame[name]]
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

@@ -12,12 +12,11 @@ False
 
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
 from features.errors import hint
 from serving.errors import Fault, NotFound, Wrong, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -120,13 +119,6 @@ class RateToday(BaseModel):
     note: str
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """Dealers and exposures, in the order of the request."""
 
@@ -145,9 +137,7 @@ FIELDS = frozenset(Request.model_fields) | frozenset(Exposure.model_fields)
 def answer(request: Request, scores: Scores) -> Response:
     """What the champion says of the asked dealers and exposures."""
     return Response(
-        model=ModelUsed(name=scores.name, version=scores.version),
-        data_version=scores.data_version,
-        as_of=scores.as_of,
+        **made_by(scores),
         home_currency=scores.model.terms.home,
         dealers=_dealers(request, scores),
         exposures=_exposures(request.exposures, scores) if request.exposures else [],
@@ -162,7 +152,7 @@ def _dealers(request: Request, scores: Scores) -> list[DealerCurrencies]:
     if asked is None:
         asked = [] if request.exposures else [str(name) for name in rows]
     _refuse_strangers(asked, rows)
-    return [_dealer(_records(frame.iloc[rows[name]])) for name in asked]
+    return [_dealer(records(frame.iloc[rows[name]])) for name in asked]
 
 
 def _refuse_strangers(asked: list[str], known: Any) -> None:
@@ -173,8 +163,7 @@ def _refuse_strangers(asked: list[str], known: Any) -> None:
             next_step="Check the ids, load the dealers with `qudao ingest`, or ask by `exposures`.",
             faults=[Fault(field=f"dealer_ids[{i}]", detail="no such dealer") for i in unknown],
         )
-    if len(twice := np.flatnonzero(pd.Series(asked).duplicated())):
-        raise wrong(f"dealer_ids[{twice[0]}]", f"dealer_ids[{twice[0]}]: the same dealer stands twice.")
+    refuse_twice(asked, "dealer_ids[{}]", "dealer")
 
 
 def _dealer(rows: list[dict[str, Any]]) -> DealerCurrencies:
@@ -231,10 +220,4 @@ def _refuse_unusable(currency: str, field: str, market: Any) -> None:
 def _rates(scores: Scores) -> list[RateToday]:
     frame = scores.frames["rates"]
     told = frame.assign(rate_date=[f"{day:%Y-%m-%d}" for day in frame["rate_date"]])
-    return [RateToday.model_validate(row) for row in _records(told)]
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+    return [RateToday.model_validate(row) for row in records(told)]

@@ -21,6 +21,7 @@ from models.rebate.effect import Effect
 from models.rebate.offers import Offered, Terms, offered
 from models.response import OutsideSeen
 from serving.errors import Fault, NotFound, NotReady, wrong
+from serving.rooms.asked import ModelUsed, made_by, refuse_twice
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -63,13 +64,6 @@ class DealerEffect(BaseModel):
     currency: str
     depth: float = Field(description="The top rate now.")
     points: list[Point]
-
-
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
 
 
 class EffectResponse(BaseModel):
@@ -117,7 +111,7 @@ def on_record(dealer_ids: Sequence[str] | None, scores: Scores) -> pd.DataFrame:
         if frame.empty:
             raise NotFound("No programme with a rate runs now.", kind="unknown-dealer")
         return frame
-    refuse_twice(dealer_ids, "dealer_ids[{}]")
+    refuse_twice(dealer_ids, "dealer_ids[{}]", "dealer")
     known = set(frame["dealer_id"].astype(str))
     if unknown := [i for i, name in enumerate(dealer_ids) if name not in known]:
         raise NotFound(
@@ -164,14 +158,3 @@ def _dealer(row: dict[Any, Any], i: int, told: Offered) -> DealerEffect:
     ]
     named = {name: str(row[name]) for name in ("dealer_id", "programme_id", "currency")}
     return DealerEffect(**named, depth=float(row["depth"]), points=points)
-
-
-def made_by(scores: Scores) -> dict[str, Any]:
-    used = ModelUsed(name=scores.name, version=scores.version)
-    return {"model": used, "data_version": scores.data_version, "as_of": scores.as_of}
-
-
-def refuse_twice(names: Sequence[str], field: str) -> None:
-    if len(twice := np.flatnonzero(pd.Series(names).duplicated())):
-        where = field.format(twice[0])
-        raise wrong(where, f"{where}: the same name stands twice.")

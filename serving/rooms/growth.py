@@ -11,13 +11,13 @@ Errors: serving.errors.NotFound (a dealer that is not on record, by position), W
 
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.growth.admission import assess
 from models.growth.exits import STEPS
-from serving.errors import Fault, NotFound, wrong
+from serving.errors import wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice, rows_of
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -33,6 +33,11 @@ ADMISSION_EXAMPLE: dict[str, JsonValue] = {
 }
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 Count = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+
+FIELD, NEXT_STEP = (
+    "dealer_ids[{}]",
+    "Check the ids; a dealer that is new is judged by its admission file.",
+)
 
 
 class Request(BaseModel):
@@ -137,13 +142,6 @@ class DealerGrowth(BaseModel):
     note: str
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """The dealers, in the order of the request."""
 
@@ -178,9 +176,9 @@ FIELDS = frozenset(f for m in (Request, AdmissionRequest, LicenceHeld) for f in 
 def answer(request: Request, scores: Scores) -> Response:
     """What the champion says of the asked dealers."""
     rows = _asked(request, scores)
-    dealers, moves = (_records(scores.frames[name].iloc[rows]) for name in ("dealers", "moves"))
+    dealers, moves = (records(scores.frames[name].iloc[rows]) for name in ("dealers", "moves"))
     return Response(
-        **_stamp(scores), dealers=[_dealer(row, move) for row, move in zip(dealers, moves, strict=True)]
+        **made_by(scores), dealers=[_dealer(row, move) for row, move in zip(dealers, moves, strict=True)]
     )
 
 
@@ -190,7 +188,7 @@ def admit(request: AdmissionRequest, scores: Scores) -> AdmissionResponse:
     stated = request.model_dump(exclude={"candidate_id", "licences"})
     told = assess(stated, industry=scores.model.industry, licences=held, moment=scores.moment)
     return AdmissionResponse.model_validate(
-        vars(told) | _stamp(scores) | {"candidate_id": request.candidate_id}
+        vars(told) | made_by(scores) | {"candidate_id": request.candidate_id}
     )
 
 
@@ -203,35 +201,16 @@ def _day(written: str | None, position: int) -> pd.Timestamp | None:
         raise wrong(f"licences[{position}].expires_at", "no such day; expected YYYY-MM-DD.") from None
 
 
-def _stamp(scores: Scores) -> dict[str, Any]:
-    model = ModelUsed(name=scores.name, version=scores.version)
-    return {"model": model, "data_version": scores.data_version, "as_of": scores.as_of}
-
-
 def _asked(request: Request, scores: Scores) -> list[int]:
     rows = scores.rows["dealers"]
     if request.dealer_ids is None:
         return list(rows.values())
-    found = [rows.get(name) for name in request.dealer_ids]
-    if unknown := [i for i, row in enumerate(found) if row is None]:
-        raise NotFound(
-            f"{len(unknown)} of {len(found)} dealers are not on record.",
-            kind="unknown-dealer",
-            next_step="Check the ids; a dealer that is new is judged by its admission file.",
-            faults=[Fault(field=f"dealer_ids[{i}]", detail="no such dealer") for i in unknown],
-        )
-    if len(twice := np.flatnonzero(pd.Series(request.dealer_ids).duplicated())):
-        raise wrong(f"dealer_ids[{twice[0]}]", f"dealer_ids[{twice[0]}]: the same dealer stands twice.")
-    return [row for row in found if row is not None]
+    found = rows_of(request.dealer_ids, rows, FIELD, noun="dealer", next_step=NEXT_STEP)
+    refuse_twice(request.dealer_ids, FIELD, "dealer")
+    return found
 
 
 def _dealer(row: dict[str, Any], move: dict[str, Any]) -> DealerGrowth:
     left = {name.removeprefix("exit_"): v for name, v in row.items() if name.startswith("exit_")}
     parts = {"moves": move, "exit": left | {"steps": list(STEPS)}}
     return DealerGrowth.model_validate(row | parts)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

@@ -11,18 +11,21 @@ True
 
 from typing import Annotated, Any
 
-import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from features.industries import DIMENSIONS
-from serving.errors import Fault, NotFound, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice, rows_of
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
 MOST_DEALERS = 10_000
 EXAMPLE: dict[str, JsonValue] = {"dealer_ids": ["D001", "D002"], "regions": False}
 Id = Annotated[str, Field(min_length=1, max_length=128)]
+
+FIELD, NEXT_STEP = (
+    "dealer_ids[{}]",
+    "Check the ids, or load the dealers and their sell-in with `qudao ingest`.",
+)
 
 
 class Request(BaseModel):
@@ -107,13 +110,6 @@ class RegionHealth(BaseModel):
     weakest: str = Field(description="The dimension with the lowest score.")
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """The dealers, in the order of the request."""
 
@@ -130,12 +126,10 @@ FIELDS = frozenset(Request.model_fields)
 def answer(request: Request, scores: Scores) -> Response:
     """What the champion says of the asked dealers."""
     frame = scores.frames["dealers"].iloc[_asked(request, scores)]
-    places = [_region(row) for row in _records(scores.frames["regions"])] if request.regions else None
+    places = [_region(row) for row in records(scores.frames["regions"])] if request.regions else None
     return Response(
-        model=ModelUsed(name=scores.name, version=scores.version),
-        data_version=scores.data_version,
-        as_of=scores.as_of,
-        dealers=[_dealer(row) for row in _records(frame)],
+        **made_by(scores),
+        dealers=[_dealer(row) for row in records(frame)],
         regions=places,
     )
 
@@ -144,17 +138,9 @@ def _asked(request: Request, scores: Scores) -> list[int]:
     rows = scores.rows["dealers"]
     if request.dealer_ids is None:
         return list(rows.values())
-    found = [rows.get(name) for name in request.dealer_ids]
-    if unknown := [i for i, row in enumerate(found) if row is None]:
-        raise NotFound(
-            f"{len(unknown)} of {len(found)} dealers are not on record.",
-            kind="unknown-dealer",
-            next_step="Check the ids, or load the dealers and their sell-in with `qudao ingest`.",
-            faults=[Fault(field=f"dealer_ids[{i}]", detail="no such dealer") for i in unknown],
-        )
-    if len(twice := np.flatnonzero(pd.Series(request.dealer_ids).duplicated())):
-        raise wrong(f"dealer_ids[{twice[0]}]", f"dealer_ids[{twice[0]}]: the same dealer stands twice.")
-    return [row for row in found if row is not None]
+    found = rows_of(request.dealer_ids, rows, FIELD, noun="dealer", next_step=NEXT_STEP)
+    refuse_twice(request.dealer_ids, FIELD, "dealer")
+    return found
 
 
 def _dealer(row: dict[str, Any]) -> DealerHealth:
@@ -168,9 +154,3 @@ def _region(row: dict[str, Any]) -> RegionHealth:
 
 def _dimensions(row: dict[str, Any]) -> dict[str, float | None]:
     return {name: row[name] for name in DIMENSIONS}
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model
 from models.inventory.levels import Break
 from models.inventory.orders import up
 from serving.errors import Fault, NotFound, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice, rows_of
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -152,13 +153,6 @@ class Policy(BaseModel):
     note: str
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """Orders, in the order of the request."""
 
@@ -184,26 +178,13 @@ def suggest(request: Request, scores: Scores) -> Response:
     """What to order."""
     rows = _rows(request, scores)
     orders = [Suggested.model_validate(row | {"period_start": _day(row)}) for row in rows]
-    return Response(model=used(scores), data_version=scores.data_version, as_of=scores.as_of, orders=orders)
+    return Response(**made_by(scores), orders=orders)
 
 
 def policy(request: Request, scores: Scores) -> PolicyResponse:
     """What to hold."""
     told = [Policy.model_validate(row) for row in _rows(request, scores)]
-    return PolicyResponse(
-        model=used(scores), data_version=scores.data_version, as_of=scores.as_of, policies=told
-    )
-
-
-def used(scores: Scores) -> ModelUsed:
-    """The model that answered."""
-    return ModelUsed(name=scores.name, version=scores.version)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]
+    return PolicyResponse(**made_by(scores), policies=told)
 
 
 def of_dealers(dealer_ids: Sequence[str], lines: "pd.Series[str]") -> NDArray[np.intp]:
@@ -237,17 +218,10 @@ def _rows(request: Request, scores: Scores) -> list[dict[str, Any]]:
 
 def _places(lines: Sequence[Line], scores: Scores) -> list[int]:
     ids = [f"{line.dealer_id}/{line.sku_id}" for line in lines]
-    found = [scores.rows["orders"].get(one) for one in ids]
-    if unknown := [i for i, row in enumerate(found) if row is None]:
-        raise NotFound(
-            f"{len(unknown)} of {len(found)} lines are not on record.",
-            kind="unknown-line",
-            next_step="Check the ids, or load the line's sales with `qudao ingest`.",
-            faults=[Fault(field=f"lines[{i}]", detail="no such dealer and product") for i in unknown],
-        )
-    if len(twice := np.flatnonzero(pd.Series(ids).duplicated())):
-        raise wrong(f"lines[{twice[0]}]", f"lines[{twice[0]}]: the same line stands twice.")
-    return [row for row in found if row is not None]
+    step = "Check the ids, or load the line's sales with `qudao ingest`."
+    found = rows_of(ids, scores.rows["orders"], "lines[{}]", noun="line", next_step=step)
+    refuse_twice(ids, "lines[{}]", "line")
+    return found
 
 
 def _fresh(

@@ -1,8 +1,9 @@
 """Offers: who should get which rebate within budgets, caps and floors.
 
 Options are given in the request, or are depths for the dealers on record, whose gains and costs are worked
-out from what the champion of the rebate room believes of depth. The same question, data and champion give the
-same plan.
+out from what the champion of the rebate room believes of depth; there the budget is kept with a `confidence`,
+in draws of what all of them are paid together, and not only as expected. The same question, data and
+champion give the same plan.
 
 Errors: serving.errors.NotFound (a dealer without a running programme, by position), Wrong (depths that nobody
 was offered; limits that no plan keeps; a name twice), NotReady (too thin a record to learn an effect from).
@@ -19,22 +20,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 from models.errors import ModelError
-from models.rebate.offers import Terms
+from models.rebate.assured import LEAST, MOST, Assured, Chance, assured
+from models.rebate.offers import Terms, spend_ratios
 from models.rebate.optimise import Plan, optimise
 from models.rebate.options import BadOptions, Infeasible, Limits, Options
 from serving.errors import Wrong, wrong
-from serving.rooms.depth import (
-    MOST_DEALERS,
-    Depths,
-    Id,
-    ModelUsed,
-    belief_of,
-    made_by,
-    offered_at,
-    on_record,
-    refuse_twice,
-    spread_depths,
-)
+from serving.rooms.asked import ModelUsed, made_by, refuse_twice
+from serving.rooms.depth import MOST_DEALERS, Depths, Id, belief_of, offered_at, on_record, spread_depths
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -95,6 +87,11 @@ class Optimize(BaseModel):
     region_caps: dict[str, Amount] = Field(
         default_factory=dict, description="Most of the first cost by region (on record: territory)."
     )
+    confidence: Annotated[FiniteFloat, Field(ge=0, le=MOST)] | None = Field(
+        None,
+        description=f"On record: probability that all rebates together keep within the budget, {LEAST:g} to "
+        f"{MOST:g}; 0: only what is expected does. Left out: as the room is configured (0.9).",
+    )
     least_worth: Amount | None = Field(None, description="Least worth of what each dealer gets.")
     least_group_worth: dict[str, Amount] = Field(
         default_factory=dict, description="Least worth by group (on record: the dealers' tier), in all."
@@ -106,6 +103,10 @@ class Optimize(BaseModel):
             raise ValueError("either dealers with options, or margin_rate for dealers on record")
         if self.dealers is not None and (self.dealer_ids or self.depths or self.margin_rate):
             raise ValueError("dealers with options go without dealer_ids, depths and margin_rate")
+        if self.dealers is not None and self.confidence:
+            raise ValueError("a confidence is for dealers on record: the costs of options are taken as given")
+        if self.confidence is not None and 0 < self.confidence < LEAST:
+            raise ValueError(f"a confidence is 0, or {LEAST:g} to {MOST:g}")
         return self
 
 
@@ -116,6 +117,16 @@ class Choice(BaseModel):
     option_id: str
     gain: float
     costs: list[float]
+
+
+class Sure(BaseModel):
+    """How sure the budget is, in draws of what all dealers are paid together."""
+
+    confidence: float
+    spent_expected: float
+    spent_high: float = Field(description="Not passed with the confidence; never above the budget.")
+    spent_limit: float = Field(description="Of expected spend: bound and gap are those of plans within it.")
+    most_gain: float = Field(description="No plan gains more that keeps the budget only as expected.")
 
 
 class OptimizeResponse(BaseModel):
@@ -132,6 +143,9 @@ class OptimizeResponse(BaseModel):
     bound: float = Field(description="No plan within these limits gains more.")
     gap: float = Field(description="Between bound and gain, a rate.")
     budget_prices: list[float] = Field(description="What one more unit of each budget would gain.")
+    sure: Sure | None = Field(
+        description="On record, with a confidence; else null: spends are expected ones."
+    )
     best_constant: str | None = Field(description="The best option for all alike; null when none fits.")
     constant_gain: float | None
 
@@ -152,10 +166,12 @@ def optimize(request: Optimize, scores: Scores) -> OptimizeResponse:
         least_group_worth=request.least_group_worth,
     )
     try:
-        plan = optimise(asked.options, limits)
+        made = None if asked.chance is None else assured(asked.options, limits, asked.chance)
+        plan = optimise(asked.options, limits) if made is None else made.plan
     except (BadOptions, Infeasible) as error:
         raise _refused(error) from None
-    return OptimizeResponse(**made_by(scores), **_plan(plan, asked))
+    told = _plan(plan, asked) | _sure(made, asked.chance)
+    return OptimizeResponse(**made_by(scores), **told)
 
 
 class _Asked:
@@ -168,17 +184,18 @@ class _Asked:
         options: Options,
         regions: list[str],
         groups: list[str],
+        chance: Chance | None = None,
     ) -> None:
         self.dealer_ids, self.names, self.options = dealer_ids, names, options
-        self.regions, self.groups = regions, groups
+        self.regions, self.groups, self.chance = regions, groups, chance
 
 
 def _given(request: Optimize) -> _Asked:
     """Dealers with fewer options than others have their first one again: that changes no plan."""
     dealers = request.dealers or []
-    refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id")
+    refuse_twice([one.dealer_id for one in dealers], "dealers[{}].dealer_id", "dealer")
     for i, one in enumerate(dealers):
-        refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id")
+        refuse_twice([o.option_id for o in one.options], f"dealers[{i}].options[{{}}].option_id", "option")
         for j, option in enumerate(one.options):
             if len(option.costs) != len(request.budgets):
                 raise wrong(
@@ -224,7 +241,16 @@ def _recorded(request: Optimize, scores: Scores) -> _Asked:
         Options(gain=told.gain, costs=[told.cost]),
         frame["territory_id"].astype(str).tolist(),
         frame["tier"].astype(str).tolist(),
+        _chance(request, frame, scores),
     )
+
+
+def _chance(request: Optimize, frame: pd.DataFrame, scores: Scores) -> Chance | None:
+    """By the joint draws of what programmes pay; None where only what is expected counts."""
+    confidence = scores.model.confidence if request.confidence is None else request.confidence
+    if not confidence:
+        return None
+    return Chance(ratio=spend_ratios(frame, scores.frames["spends"]), confidence=confidence)
 
 
 def _in_currency(frame: pd.DataFrame, currency: str | None) -> pd.DataFrame:
@@ -267,6 +293,19 @@ def _plan(plan: Plan, asked: _Asked) -> dict[str, Any]:
         "best_constant": constant,
         "constant_gain": plan.constant_gain if constant is not None else None,
     }
+
+
+def _sure(made: Assured | None, chance: Chance | None) -> dict[str, Any]:
+    if made is None or chance is None:
+        return {"sure": None}
+    sure = Sure(
+        confidence=chance.confidence,
+        spent_expected=made.spent,
+        spent_high=made.spent_high,
+        spent_limit=made.limit,
+        most_gain=made.most_gain,
+    )
+    return {"sure": sure, "budget_prices": [made.budget_price]}
 
 
 def _constant(at: int | None, names: list[list[str]]) -> str | None:

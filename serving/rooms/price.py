@@ -13,18 +13,20 @@ True
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 
 from features.known import known
-from serving.errors import Fault, NotFound, Wrong, wrong
+from serving.errors import Fault, Wrong, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice, rows_of
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
 MOST_LINES = 10_000
+_NO_PRICE = "are not on record, or without a price or sales of a year."
 EXAMPLE: dict[str, JsonValue] = {
     "lines": [{"dealer_id": "D001", "sku_id": "S001", "unit_cost": 2.5}],
     "step_rate": 0.03,
@@ -115,13 +117,6 @@ class Corridor(BaseModel):
     excess: float = Field(description="Beyond what is allowed, where no step reaches further.")
 
 
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
 class Response(BaseModel):
     """The lines, in the order of the request."""
 
@@ -141,15 +136,13 @@ def answer(request: Request, scores: Scores) -> Response:
     frames = _decided(request, scores, rows) if _is_own(request) else scores.frames
     frame = frames["prices"].set_index("line_id", drop=False)
     names = scores.frames["prices"]["line_id"].iloc[rows]
-    told = _records(frame.loc[names])
+    told = records(frame.loc[names])
     corridors = frames["corridors"]
     touched = corridors[corridors["sku_id"].isin({row["sku_id"] for row in told})]
     return Response(
-        model=ModelUsed(name=scores.name, version=scores.version),
-        data_version=scores.data_version,
-        as_of=scores.as_of,
+        **made_by(scores),
         prices=[Price.model_validate(row) for row in told],
-        corridors=[Corridor.model_validate(row) for row in _records(touched)] if request.corridors else None,
+        corridors=[Corridor.model_validate(row) for row in records(touched)] if request.corridors else None,
     )
 
 
@@ -158,18 +151,11 @@ def _asked(request: Request, scores: Scores) -> list[int]:
     if request.lines is None:
         return list(rows.values())
     names = [f"{line.dealer_id}/{line.sku_id}" for line in request.lines]
-    found = [rows.get(name) for name in names]
-    if unknown := [i for i, row in enumerate(found) if row is None]:
-        raise NotFound(
-            f"{len(unknown)} of {len(found)} lines are not on record, or without a price or sales of a year.",
-            kind="unknown-line",
-            next_step="Check the ids, or load prices and sales with `qudao ingest`.",
-            faults=[Fault(field=f"lines[{i}]", detail="no such dealer and product") for i in unknown],
-        )
-    if len(twice := np.flatnonzero(pd.Series(names).duplicated())):
-        raise wrong(f"lines[{twice[0]}]", f"lines[{twice[0]}]: the same dealer and product stands twice.")
+    step, but = "Check the ids, or load prices and sales with `qudao ingest`.", _NO_PRICE
+    found = rows_of(names, rows, "lines[{}]", noun="line", next_step=step, but=but)
+    refuse_twice(names, "lines[{}]", "dealer and product")
     _ordered(request.lines)
-    return [row for row in found if row is not None]
+    return found
 
 
 def _ordered(lines: list[Line]) -> None:
@@ -225,9 +211,3 @@ def _reachable(request: Request, prices: pd.DataFrame, names: list[str]) -> None
             next_step="Lower the floor or unit cost, or allow a larger step_rate.",
             faults=faults,
         )
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

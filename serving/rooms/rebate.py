@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from models.rebate.ladder import BadLadder, Ladder, Ladders
 from serving.errors import Fault, NotFound, Wrong, wrong
+from serving.rooms.asked import ModelUsed, made_by, records, refuse_twice
 from serving.rooms.history import STRICT
 from serving.scores import Scores
 
@@ -101,13 +102,6 @@ class Programme(BaseModel):
     plan_zh: str
     plan_en: str
     note: str = Field(description="Empty, or what to know: no_forecast, no_history, unknown_award ...")
-
-
-class ModelUsed(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
 
 
 class Response(BaseModel):
@@ -238,26 +232,20 @@ def attainment(request: Request, scores: Scores) -> Response:
     """What the champion says of the asked dealers' programmes."""
     frame = scores.frames["attainment"]
     rows = _asked(request.dealer_ids, frame)
-    return Response(**_made(scores), programmes=[_programme(row) for row in _records(frame.iloc[rows])])
+    return Response(**made_by(scores), programmes=[_programme(row) for row in records(frame.iloc[rows])])
 
 
 def simulate(request: SimulateRequest, scores: Scores) -> SimulateResponse:
     """What the ladder of the request pays in each case."""
     ladder = _ladder(request.ladder)
     told = [_case(i, case, ladder, scores) for i, case in enumerate(request.cases)]
-    return SimulateResponse(**_made(scores), currency=ladder.currency, cases=told)
-
-
-def _made(scores: Scores) -> dict[str, Any]:
-    used = ModelUsed(name=scores.name, version=scores.version)
-    return {"model": used, "data_version": scores.data_version, "as_of": scores.as_of}
+    return SimulateResponse(**made_by(scores), currency=ladder.currency, cases=told)
 
 
 def _asked(dealer_ids: Sequence[str] | None, frame: pd.DataFrame) -> list[int]:
     if dealer_ids is None:
         return list(range(len(frame)))
-    if len(twice := np.flatnonzero(pd.Series(dealer_ids).duplicated())):
-        raise wrong(f"dealer_ids[{twice[0]}]", f"dealer_ids[{twice[0]}]: the same dealer stands twice.")
+    refuse_twice(dealer_ids, "dealer_ids[{}]", "dealer")
     places = frame.reset_index(drop=True).groupby("dealer_id").indices
     if unknown := [i for i, name in enumerate(dealer_ids) if name not in places]:
         raise _no_programme([f"dealer_ids[{i}]" for i in unknown], len(dealer_ids))
@@ -364,9 +352,3 @@ def _spread(ladder: Ladder, totals: Array, measures: Measures) -> Spread:
 def _programme(row: dict[str, Any]) -> Programme:
     days = {name: f"{row[name]:%Y-%m-%d}" for name in ("starts_at", "ends_at")}
     return Programme.model_validate(row | days)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON would hold them: null for what is not known."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(k): v for k, v in row.items()} for row in plain.to_dict("records")]

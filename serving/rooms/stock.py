@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue
 from models.inventory.allocation import MOST_PACKS, share
 from models.inventory.transfers import transfers
 from serving.errors import Fault, NotFound, wrong
+from serving.rooms.asked import ModelUsed, made_by, records
 from serving.rooms.history import STRICT
-from serving.rooms.inventory import AboveZero, Id, ModelUsed, Reason, of_dealers, records, used
+from serving.rooms.inventory import AboveZero, Id, Reason, of_dealers
 from serving.scores import Scores
 
 MOST_IDS = 10_000
@@ -129,9 +130,7 @@ def rebalance(request: RebalanceRequest, scores: Scores) -> RebalanceResponse:
         between=request.between_territories,
     )
     told = [Transfer.model_validate(row) for row in records(frame)]
-    return RebalanceResponse(
-        model=used(scores), data_version=scores.data_version, as_of=scores.as_of, transfers=told
-    )
+    return RebalanceResponse(**made_by(scores), transfers=told)
 
 
 def allocate(request: AllocationRequest, scores: Scores) -> AllocationResponse:
@@ -150,9 +149,7 @@ def allocate(request: AllocationRequest, scores: Scores) -> AllocationResponse:
     draws = scores.book.demand.wanted[rows]
     given = share(draws, held, supply=request.supply_units, pack=pack, floor_rate=request.floor_rate)
     return AllocationResponse(
-        model=used(scores),
-        data_version=scores.data_version,
-        as_of=scores.as_of,
+        **made_by(scores),
         sku_id=request.sku_id,
         pack_units=pack,
         allocated_units=float(given.sum()),

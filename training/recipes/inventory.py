@@ -97,7 +97,6 @@ class Rehearsed:
     lines: pd.DataFrame  # terms and stock then
     sold: Array  # [n, t] then, cut periods filled
     days: Array  # [n]
-    ends: pd.Timestamp  # when the last of the days was over
     period_days: float
 
 
@@ -134,7 +133,7 @@ def judged(done: Sequence[Rehearsed], config: Config) -> pd.DataFrame:
     """The last cutoffs, each judged by a belief of those whose days were over by then."""
     parts = []
     for one in done[-config.judged_cutoffs :] if config.judged_cutoffs else []:
-        earlier = [other.past for other in done if other.ends <= one.past.cutoff]
+        earlier = [other.past for other in done if other.past.ends <= one.past.cutoff]
         if earlier:
             draws = Belief().fit(earlier).predict(one.past.forecast, one.past.history, one.past.segment)
             parts += [_stock_outs(one, draws), _order_costs(one, draws)]
@@ -182,7 +181,13 @@ def _at(
         history = np.where(np.isfinite(history), history, forecast)
     y = _followed(sources.keys, sources.start, days.mean(axis=1), now)
     past = Past(
-        cutoff=cutoff, forecast=forecast, history=np.nan_to_num(history), y=y, segment=sources.segment
+        cutoff=cutoff,
+        ends=sources.start + pd.Timedelta(days=float(np.ceil(days.max()))),
+        forecast=forecast,
+        history=np.nan_to_num(history),
+        y=y,
+        segment=sources.segment,
+        costs=costs_of(lines),
     )
     sold = filled(shelves)[place]
     return Rehearsed(
@@ -190,7 +195,6 @@ def _at(
         lines=lines.assign(position=position),
         sold=np.where(place[:, None] >= 0, sold, np.nan),
         days=days.mean(axis=1),
-        ends=sources.start + pd.Timedelta(days=float(np.ceil(days.max()))),
         period_days=shelves.period_days,
     )
 

@@ -51,6 +51,7 @@ class Config(RoomConfig):
     judged_every_months: Annotated[int, Field(ge=1, le=12)] = 2
     trees: Annotated[int, Field(ge=10, le=500)] = 60
     most_rows: Annotated[int, Field(ge=1_000)] = 12_000  # past windows to learn from
+    confidence: Annotated[float, Field(ge=0.5, le=0.99)] = 0.9  # that plans keep their budget
     seed: int = 0
 
 
@@ -73,7 +74,9 @@ def fit(tables: Tables, moment: pd.Timestamp, config: Config, *, tick: Tick = si
 
 def make(config: Config) -> RebateModel:
     """A fresh model."""
-    return RebateModel(trees=config.trees, most_rows=config.most_rows, seed=config.seed)
+    return RebateModel(
+        trees=config.trees, most_rows=config.most_rows, seed=config.seed, confidence=config.confidence
+    )
 
 
 def judged(statements: Statements, moment: pd.Timestamp, config: Config) -> pd.DataFrame:

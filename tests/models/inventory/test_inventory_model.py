@@ -10,7 +10,9 @@ from features.shelves import Shelves
 from features.simulator import World, simulate
 from models.errors import NotFitted
 from models.inventory.belief import Belief, Past, pinball
+from models.inventory.levels import Costs
 from models.inventory.model import InventoryModel
+from models.inventory.plan import costs_of
 from models.inventory.sources import filled
 from models.inventory.terms import BadTerms, Defaults, terms
 from models.inventory.tier import tier_units
@@ -190,27 +192,68 @@ def test_the_quantile_of_a_sum_is_below_the_sum_of_quantiles(model, tables):
     assert np.quantile(book.demand.wanted, 0.95, axis=1).sum() < (lead + review).sum()
 
 
+def past(k, said, y, *, forecast=None, worth=1.0):
+    cutoff, n = pd.Timestamp("2024-01-01") + pd.DateOffset(months=k), len(y)
+    over = np.broadcast_to(worth, n).astype(float)
+    return Past(
+        cutoff=cutoff,
+        ends=cutoff + pd.DateOffset(months=1),
+        forecast=forecast,
+        history=said,
+        y=y,
+        segment=np.full(n, "steady", dtype=object),
+        costs=Costs(short=9 * over, over=over, order=np.zeros(n)),
+    )
+
+
 def test_shifts_follow_what_happened_and_later_cutoffs_count_more():
     rng = np.random.default_rng(1)
 
-    def past(k, scale):
-        said = rng.gamma(4, 25, (400, 100))
-        moment = pd.Timestamp("2024-01-01") + pd.DateOffset(months=k)
-        return Past(
-            cutoff=moment,
-            forecast=None,
-            history=said,
-            y=scale * rng.gamma(4, 25, 400),
-            segment=np.full(400, "steady", dtype=object),
-        )
+    def month(k, scale):
+        return past(k, rng.gamma(4, 25, (400, 100)), scale * rng.gamma(4, 25, 400))
 
-    turned = [past(k, 1.0 if k < 12 else 1.5) for k in range(18)]
-    later = past(19, 1.5)
+    turned = [month(k, 1.0 if k < 12 else 1.5) for k in range(18)]
+    later = month(19, 1.5)
     cost = {}
     for name, seen in {"all": turned, "old": turned[:12]}.items():
         q = np.quantile(Belief().fit(seen).predict(None, later.history, later.segment), 0.9, axis=1)
         cost[name] = pinball(later.y, q, 0.9).mean()
     assert cost["all"] < cost["old"]
+
+
+@pytest.mark.parametrize(("dear_worth", "weight"), [(1000.0, 1.0), (0.001, 0.0)])
+def test_the_source_is_heard_whose_levels_cost_least_money(dear_worth, weight):
+    rng = np.random.default_rng(2)
+    dear = np.arange(300) < 30
+
+    def month(k):
+        y, right, wrong = rng.gamma(4, 25, 300), rng.gamma(4, 25, (300, 100)), rng.gamma(4, 75, (300, 100))
+        told, own = np.where(dear[:, None], right, wrong), np.where(dear[:, None], wrong, right)
+        return past(k, own, y, forecast=told, worth=np.where(dear, dear_worth, 1.0))
+
+    assert Belief().fit([month(k) for k in range(6)]).weight_ == weight
+
+
+def test_draws_that_kept_their_promise_are_not_moved_by_luck():
+    rng = np.random.default_rng(3)
+    fair = [past(k, rng.gamma(4, 25, (40, 100)), rng.gamma(4, 25, 40)) for k in range(8)]
+    now = fair[-1]
+    told = Belief().fit(fair[:-1]).predict(None, now.history, now.segment)
+    np.testing.assert_array_equal(told, np.sort(now.history, axis=1))
+
+
+def test_a_source_that_fails_is_left_even_where_too_few_cutoffs_were_over():
+    rng = np.random.default_rng(4)
+    wrong, own = rng.gamma(4, 75, (200, 100)), rng.gamma(4, 25, (200, 100))
+    one = past(0, own, rng.gamma(4, 25, 200), forecast=wrong)
+    assert Belief().fit([one]).weight_ == 0.0
+
+
+def test_what_lies_ties_up_what_the_dealer_paid():
+    line = {"net_price": [10.0], "unit_cost_amount": [6.0], "holding_rate": [0.365], "review_days": [30.0]}
+    costs = costs_of(pd.DataFrame(line | {"order_cost_amount": [5.0]}))
+    assert costs.over[0] == pytest.approx(0.365 * 10 * 30 / 365)
+    assert costs.short[0] == pytest.approx(10 - 6)
 
 
 def near_tier(threshold):

@@ -198,6 +198,13 @@ def test_the_purchases_frame_holds_the_same_chances(scored):
         assert shares == pytest.approx([tier["probability"] for tier in row.tiers], abs=0.03)
 
 
+def test_the_spends_frame_holds_the_accruals_world_by_world(scored):
+    frame, worlds = scored["attainment"], scored["spends"].filter(regex=r"^w\d+$").to_numpy(float)
+    assert scored["spends"]["dealer_id"].tolist() == frame["dealer_id"].tolist()
+    assert worlds.mean(axis=1) == pytest.approx(frame["accrual_mean"].to_numpy(float), rel=0.2, abs=50)
+    assert worlds.sum(axis=0).mean() == pytest.approx(frame["accrual_mean"].sum(), rel=0.05)
+
+
 def test_evidence_is_of_programmes_that_are_over_and_beats_the_run_rate(fitted):
     evidence = fitted.evidence
     assert set(evidence["task"]) == {"tier_reached", "higher_tier", "accrual"}

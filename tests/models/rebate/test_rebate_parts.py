@@ -136,3 +136,15 @@ def test_advice_follows_the_facts_and_never_pushes_stock(facts, said):
 def test_a_plan_is_written_in_two_languages_and_no_third():
     with pytest.raises(ValueError, match="zh and en"):
         plan_text({}, "fr")
+
+
+def test_accounts_that_missed_together_are_drawn_together():
+    rng = np.random.default_rng(0)
+    amounts = noisy() * np.exp(0.6 * rng.standard_normal(40))
+    alone, together = (
+        Remaining(trees=20, most_rows=4_000).fit(past_of(a[:, :36])) for a in (noisy(), amounts)
+    )
+    assert together.together_ > 2 * alone.together_
+    drawn = together.draw(past_of(amounts[:, :36]), np.full(60, 4.0), count=200, seed=1)
+    apart = np.random.default_rng(1).permuted(drawn, axis=1)
+    assert drawn.sum(axis=0).std() > 1.5 * apart.sum(axis=0).std()

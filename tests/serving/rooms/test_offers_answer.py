@@ -74,6 +74,26 @@ def test_dealers_on_record_get_depths_that_were_tried_within_the_budget(scores):
     assert more.gain >= said.gain > 0
 
 
+def test_the_budget_is_kept_with_a_confidence_unless_none_is_wanted(scores):
+    sure, surer, only_expected = (
+        ask(scores, budgets=[30_000], margin_rate=0.3, confidence=c) for c in (None, 0.99, 0)
+    )
+    assert sure.sure.confidence == 0.9
+    assert sure.sure.spent_expected == sure.spent[0] < sure.sure.spent_high <= 30_000
+    assert surer.gain < sure.gain < only_expected.gain <= sure.sure.most_gain
+    assert only_expected.sure is None
+    assert sure.gap < 1e-3
+
+
+def test_all_rebates_together_are_within_the_budget_in_nine_of_ten_worlds(scores):
+    said = ask(scores, budgets=[30_000], margin_rate=0.3)
+    worlds = scores.frames["spends"].set_index("dealer_id").filter(regex=r"^w\d+$")
+    ratio = worlds.div(worlds.mean(axis=1).where(lambda mean: mean > 0, 1.0), axis=0)
+    paid = sum(one.costs[0] * ratio.loc[one.dealer_id] for one in said.choices)
+    assert (paid <= 30_000).mean() >= 0.9
+    assert paid.quantile(0.9, interpolation="lower") <= said.sure.spent_high + 1e-6
+
+
 def test_stock_that_is_full_takes_the_gain_away(scores):
     plain = ask(scores, budgets=[1e9], margin_rate=0.3)
     full = ask(scores, budgets=[1e9], margin_rate=0.3, policy_months=0, unsold_loss_rate=0.5)
@@ -109,12 +129,21 @@ def test_a_depth_that_nobody_was_offered_is_refused(scores):
         ({"dealers": [dealer("A", ("x", 1, [9]))]}, "budgets[0]"),
         ({"dealers": SMALL, "least_worth": 7}, "budgets"),
         ({"margin_rate": 0.3, "currency": "USD"}, "currency"),
+        ({"margin_rate": 0.3, "budgets": [1]}, "budgets[0]"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_by_its_field(scores, body, field):
     with pytest.raises(Wrong) as refused:
         ask(scores, **{"budgets": [4]} | body)
     assert refused.value.faults[0].field == field
+
+
+@pytest.mark.parametrize(
+    "body", [{"dealers": SMALL, "confidence": 0.9}, {"margin_rate": 0.3, "confidence": 0.2}]
+)
+def test_a_confidence_that_cannot_be_meant_is_refused(scores, body):
+    with pytest.raises(ValueError, match="confidence"):
+        ask(scores, budgets=[4], **body)
 
 
 def test_unknown_dealers_are_named_by_their_place(scores):
