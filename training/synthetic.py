@@ -208,7 +208,7 @@ def _out_of_stock(rng: Rng, units: Array) -> Array:
     """Some periods are cut short, in a third of the channels."""
     if rng.random() > 1 / 3:
         return units
-    empty = _episodes(rng, units.shape, 0.04)  # type: ignore[arg-type]
+    empty = _episodes(rng, units.shape, 0.04)
     return np.asarray(units * (1 - empty * rng.uniform(0.3, 1.0, units.shape)))
 
 

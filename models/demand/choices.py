@@ -62,4 +62,4 @@ def _differences(panel: Panel) -> Array:
 
 def _ago(y: Array, lag: int) -> Array:
     """Each value less that of `lag` periods ago; NaN where there is none."""
-    return y - np.hstack([np.full((len(y), lag), np.nan), y[:, : y.shape[1] - lag]])
+    return np.asarray(y - np.hstack([np.full((len(y), lag), np.nan), y[:, : y.shape[1] - lag]]))

@@ -53,7 +53,7 @@ class Recurrent:
     size_power: float = 1.0
     seed: int = 0
     country: str | None = None
-    pretrained: bool = True
+    pretrained: int = 1  # 0: nothing brought along
     networks_: list[GateNetwork] | None = field(default=None, init=False, repr=False)
     reader_: Reader = field(init=False, repr=False)
 
