@@ -1,8 +1,8 @@
 """Recurrent: the LSTM member, one network (see `network`) for every series.
 
 It does not begin from nothing: what a network learned on made-up channels (see `weights`) is one
-more simple forecast to choose, believed about a half at first. Where a panel has no plans, its
-weights are the start too; plans that began without a say were measured to be worse than none.
+more simple forecast to choose, believed about a half at first. Where a panel has no plans and sells in
+most periods, its weights are the start too; elsewhere that was measured to be worse, or biased.
 
 Trained shortly on many random windows of the past, large series drawn more often, since
 an error there costs more units. Several small networks with different seeds are averaged.
@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 Loop = Callable[..., None]  # loop(network, draw, steps=, learning_rate=)
 _CHUNK = 1024
 _TRUST = 3.0  # in the teacher's forecast before training, against 0 in each other's: about a half
+_MOSTLY_SOLD = 0.7  # of the periods
 _FOLDS = 5  # of the past, for the response to plans
 
 
@@ -69,7 +70,7 @@ class Recurrent:
             teacher=teacher() if self.pretrained else None,
         )
         windows, size = self._windows(panel)
-        networks = [self._network(windows, s) for s in range(self.seeds)]
+        networks = [self._network(panel, windows, s) for s in range(self.seeds)]
         for s, network in enumerate(networks):
             self.loop(
                 network,
@@ -115,7 +116,7 @@ class Recurrent:
             raise TooFewRows("Learning from series with an earlier period", 1, 0)
         return stacked, np.concatenate(sizes)
 
-    def _network(self, windows: Tensors, seed: int) -> GateNetwork:
+    def _network(self, panel: Panel, windows: Tensors, seed: int) -> GateNetwork:
         torch.manual_seed(self.seed + seed)
         shape = Shape(
             past=windows["past"].shape[2],
@@ -127,13 +128,19 @@ class Recurrent:
         )
         network = GateNetwork(shape, levels=LEVELS, hidden=self.hidden, dropout=self.dropout)
         if (taught := self.reader_.teacher) is not None:
-            if not self.reader_.plans and taught.encoder.hidden_size == self.hidden:
+            if _is_known_ground(panel) and taught.encoder.hidden_size == self.hidden:
                 network.start_from({name: values.float() for name, values in taught.named_parameters()})
             torch.nn.init.constant_(network.gate.bias[-1:], _TRUST)
         return network
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"loop": None}
+
+
+def _is_known_ground(panel: Panel) -> bool:
+    """No plans, and sales in most periods: where pretrained weights are a good start."""
+    sold = panel.y[np.isfinite(panel.y)] > 0
+    return not panel.plans and bool(sold.mean() > _MOSTLY_SOLD)
 
 
 def _window(panel: Panel, reader: Reader, t: int) -> tuple[Tensors, Array]:
