@@ -57,10 +57,12 @@ ROOMS = (
     *("currency", "price", "rebate", "inventory"),
 )
 Room = Annotated[str, typer.Argument(help=f"The room: {', '.join(ROOMS)}.")]
-BENCHMARKS = (*ROOMS, "channel")
+BENCHMARKS = (*ROOMS, "channel", "speed")
 Measured = Annotated[
     str,
-    typer.Argument(metavar="ROOM", help=f"The room: {', '.join(ROOMS)}; or channel: a year of all together."),
+    typer.Argument(
+        metavar="ROOM", help=f"The room: {', '.join(ROOMS)}; channel: a year of all together; speed."
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder to write to; made when it is not there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
@@ -262,6 +264,12 @@ def benchmark(
     file: Annotated[
         Path | None, typer.Option(help="credit, anomaly: your own CSV or Parquet instead.")
     ] = None,
+    sets: Annotated[
+        str | None, typer.Option(help="demand: some sets, with commas, one after the other.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="demand: folder of peers' forecasts, used again for the same data.")
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Its column of outcomes, 0 or 1.")] = None,
     time_column: Annotated[
         str | None, typer.Option(help="credit: its column of dates or periods, to judge in order of time.")
@@ -275,11 +283,14 @@ def benchmark(
 
     `channel` is no room: it is a year on the simulator under our decisions (orders, rebates, prices) and
     under planners' rules, with the same demand for both: service, stock cost, rebates and margin.
+    `speed` times demand forecasts beside peers' libraries, and a batch of 100,000 series.
     """
     _open(room, BENCHMARKS)
     given = {
         "--data": data,
         "--file": file,
+        "--sets": sets,
+        "--keep": keep,
         "--label": label,
         "--time-column": time_column,
         "--seeds": seeds,

@@ -1,12 +1,13 @@
-"""Measure the demand room on public data, beside the methods planners use.
+"""Measure the demand room on public data, beside the methods planners use and peers' libraries.
 
-    qudao benchmark demand                 every data set that is there
-    qudao benchmark demand --data stallion
+    qudao benchmark demand                              every set that is there
+    qudao benchmark demand --sets m3,carparts           some of them, one after the other
+    qudao benchmark demand --sets m3 --keep FOLDER      peers' forecasts kept there, and used again
 
-Reads $QUDAO_DATA (default ../shared/data), writes benchmarks/results/demand_<name>.json and the
-table between the README's `results` markers. No setting is chosen on these windows: the defaults
-in configs/demand.yaml were chosen on Stallion's cutoffs 2015-12 to 2016-09 and orange juice's
-cutoff 48 weeks before its end, which are not judged here.
+Reads $QUDAO_DATA (default ../shared/data), writes benchmarks/results/demand_<set>.json as soon as a set is
+done, the table between the README's `results` markers, and those of docs/rooms/demand.md. Peers (extra
+`bench`) forecast the same panels at the same cutoffs; one that is not installed says so. No setting is
+chosen on these windows: see docs/decisions/0005 and 0017.
 """
 
 import argparse
@@ -14,201 +15,173 @@ import json
 import os
 import platform
 import resource
-import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from features.errors import ChannelError
-from models.metrics import mean_pinball
-from training.bootstrap import wape_gap
-from training.settings import DemandConfig
-from training.trial import Trial, panel_of_file, run_trial
-
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # run as a file: the packages lie beside its folder
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pandas as pd  # noqa: E402
+
+from benchmarks.demand_peers import Peers, user_seconds  # noqa: E402
+from benchmarks.demand_scores import KEYS, ablation, blends, gaps, score, segments  # noqa: E402
+from benchmarks.demand_sets import PROTOCOLS, Protocol, named, panel_of  # noqa: E402
+from benchmarks.demand_tables import write_tables  # noqa: E402
+from features.errors import ChannelError  # noqa: E402
+from features.panel import Panel  # noqa: E402
+from models.demand.baselines import PLANNERS  # noqa: E402
+from training.progress import steps  # noqa: E402
+from training.recipes import demand  # noqa: E402
+from training.rehearsal import Rehearsals  # noqa: E402
+from training.scorecard import SUMS, segment_of  # noqa: E402
+from training.settings import DemandConfig  # noqa: E402
+from training.train import evidence  # noqa: E402
+
 RESULTS = ROOT / "benchmarks" / "results"
-QUANTILES = {"q05": 0.05, "q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90, "q95": 0.95}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Protocol:
-    """One row of the table: the data, the windows, what is known ahead."""
-
-    name: str
-    about: str
-    file: str
-    profile: str
-    horizon: int
-    windows: int
-    freq: str
-    plans: bool = True
-
-
-PROTOCOLS = [
-    Protocol(
-        name="stallion",
-        about="350 agency x SKU series, 3 months, cutoffs 2016-12 to 2017-09, price and event plans known",
-        file="stallion_agency_sku_monthly/stallion.parquet",
-        profile="stallion",
-        horizon=3,
-        windows=4,
-        freq="M",
-    ),
-    Protocol(
-        name="stallion_without_plans",
-        about="the same, nothing known ahead",
-        file="stallion_agency_sku_monthly/stallion.parquet",
-        profile="stallion",
-        horizon=3,
-        windows=4,
-        freq="M",
-        plans=False,
-    ),
-    Protocol(
-        name="orange_juice",
-        about="913 store x brand series, 12 weeks, 3 windows back from the end, price and deal plans known",
-        file="orange_juice_dominicks/oj.parquet",
-        profile="orange_juice",
-        horizon=12,
-        windows=3,
-        freq="W",
-    ),
-]
+Row = dict[str, Any]
+_FAIR_BIAS = 0.15
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", choices=[p.name for p in PROTOCOLS], help="one data set (default: all)")
-    parser.add_argument("--fit-one", choices=[p.name for p in PROTOCOLS], help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    asked = _arguments()
     folder = Path(os.environ.get("QUDAO_DATA", ROOT.parent / "shared" / "data"))
-    if asked.fit_one:
-        return fit_one(_named(asked.fit_one), folder)
-    chosen = [p for p in PROTOCOLS if asked.data in (None, p.name)]
+    chosen = [named(name) for name in _names(asked)]
     if absent := [p.file for p in chosen if not (folder / p.file).exists()]:
         raise ChannelError(f"Not in {folder}: {absent}. Set QUDAO_DATA to the folder of public data.")
     for protocol in chosen:
-        result = measure(protocol, folder)
+        result = measure(protocol, folder, keep=asked.keep)
         path = RESULTS / f"demand_{protocol.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(f"{protocol.name}: {path}")
-    write_readme()
+        write_tables(ROOT)
     return 0
 
 
-def measure(protocol: Protocol, folder: Path) -> dict[str, Any]:
-    """The backtest of one protocol, and the cost of one fit and predict."""
-    config = DemandConfig.read()
-    panel = panel_of_file([folder / protocol.file], protocol.profile, freq=protocol.freq)
-    asked = Trial(horizon=protocol.horizon, windows=protocol.windows, plans=protocol.plans)
+def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None) -> Row:
+    """Ours and the peers' forecasts of one set at the same cutoffs, and what they cost."""
+    config, panel = DemandConfig.read(), panel_of(protocol, folder)
+    past = demand.rehearsals(panel, protocol.horizon, config)
+    ends = demand.cutoffs(past, config, protocol.windows)
+    peers = Peers(names=protocol.peers, keep=keep)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        outcome = run_trial(panel, config, asked, Path(scratch), title=protocol.name)
+    total = 1 + len(set(past.needed(ends)) - set(past.needed(ends[-1:]))) + len(peers.names) * len(ends)
+    with steps(total, protocol.name) as tick:
+        tick("the last model, timed")
+        cost = _timed(past, ends[-1])
+        past.prepare(ends, workers=config.workers, tick=tick)
+        told = peers.ask([_seen(panel, t, protocol.horizon) for t in ends], protocol.horizon, tick=tick)
+    frame = demand.backtest(past, config, windows=protocol.windows)
+    outer = blends(past, ends)[[*KEYS, "q02.5", "q97.5"]]
+    frame = frame.merge(outer, on=KEYS, how="left").merge(told, on=KEYS, how="left")
     return {
         "protocol": asdict(protocol),
-        "methods": outcome.table.round(4).to_dict("records"),
-        "pinball": round(float(mean_pinball(*_banded(outcome.frame))), 4),
-        "against": _gaps(outcome.frame, [m for m in outcome.table["method"] if m != "mean"]),
+        **(judged := _judged(frame, panel, config, peers, cost)),
+        "best_peer": best_peer(judged["peers"], by_sums=protocol.by_sums),
+        "ablation": ablation(past, ends, frame, sums=SUMS[panel.freq.letter]),
         "wall_seconds": round(time.perf_counter() - started, 1),
-        "one_window": _cost(protocol),
+        "last_window": cost,
         "settings": config.model_dump(mode="json"),
         "made_with": _versions(),
     }
 
 
-def fit_one(protocol: Protocol, folder: Path) -> int:
-    """Fit and predict once, in this process and one thread; prints what it cost as JSON."""
-    from training.recipes import demand
-
-    config = DemandConfig.read().model_copy(update={"workers": 1})
-    panel = panel_of_file([folder / protocol.file], protocol.profile, freq=protocol.freq)
-    panel = panel if protocol.plans else panel.without_plans()
-    seen = panel.at(panel.t - protocol.horizon, ahead=protocol.horizon)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    model = demand.fit(demand.rehearsals(seen, protocol.horizon, config), config)
-    fitted = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    model.predict(seen.carry_plans(protocol.horizon))
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    cost = {
-        "fit_user_seconds": round(fitted - before, 1),
-        "predict_user_seconds": round(usage.ru_utime - fitted, 2),
-        "peak_memory_mb": round(usage.ru_maxrss / 1024),
-        "series": panel.n,
+def _judged(frame: pd.DataFrame, panel: Panel, config: DemandConfig, peers: Peers, cost: Row) -> Row:
+    """Rows of ours and of peers, differences with their intervals, bands by segment."""
+    sums, letter = SUMS[panel.freq.letter], panel.freq.letter
+    ours = {"mean": ""} | dict.fromkeys([*config.members, *PLANNERS[letter]], "none.")
+    methods = [{"method": m} | score(frame, m, sums=sums, prefix=p) for m, p in ours.items()]
+    methods[0] |= {k: cost[k] for k in ("fit_user_seconds_per_1000", "predict_user_seconds_per_1000")}
+    spoke = {name: f"peer.{name}" for name in peers.names if f"peer.{name}" in frame}
+    rows: list[Row] = []
+    for name in peers.names:
+        own = score(frame, spoke[name], sums=sums, prefix=f"{spoke[name]}.") if name in spoke else {}
+        rows.append({"method": name, **own, **peers.notes_[name]})
+    against = {m: m for m in ours if m != "mean"} | {f"peer {n}": column for n, column in spoke.items()}
+    segment = segment_of(evidence(frame, panel, config.members))
+    return {
+        "methods": methods,
+        "peers": rows,
+        "against": gaps(frame, against),
+        "segments": segments(frame, segment),
     }
-    print(json.dumps(cost))
-    return 0
 
 
-def write_readme() -> None:
-    """The README's table, from the results on disk."""
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    start, end = "<!-- results:start -->", "<!-- results:end -->"
-    if start not in text:
-        return
-    before, rest = text.split(start, 1)
-    after = rest.split(end, 1)[1]
-    readme.write_text(f"{before}{start}\n{_table()}\n{end}{after}", encoding="utf-8")
+def best_peer(rows: list[Row], *, by_sums: bool) -> str | None:
+    """The peer with the least WAPE; where promising nothing wins that, of sums and within a bias of 15 %.
+
+    >>> rows = [{"method": "zero", "wape": 0.9, "agg_wape": 0.8, "bias": -0.5}]
+    >>> best_peer(rows, by_sums=False), best_peer(rows, by_sums=True)
+    ('zero', None)
+    """
+    spoke = [row for row in rows if row.get("wape") is not None]
+    fair = [row for row in spoke if not by_sums or abs(row["bias"]) <= _FAIR_BIAS]
+    best = min(fair, key=lambda row: float(row["agg_wape" if by_sums else "wape"]), default=None)
+    return None if best is None else str(best["method"])
 
 
-def _table() -> str:
-    lines = [
-        "| data | method | WAPE | WAPE of sums | bias | 80 % covers | 90 % covers |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for protocol in PROTOCOLS:
-        path = RESULTS / f"demand_{protocol.name}.json"
-        if path.exists():
-            lines += _rows(protocol.name, json.loads(path.read_text(encoding="utf-8")))
-    return "\n".join(lines)
+def _seen(panel: Panel, t: int, horizon: int) -> Panel:
+    """What was known at t, of the series that had begun."""
+    seen = panel.at(t, ahead=horizon)
+    return seen.take(seen.started())
 
 
-def _rows(name: str, result: dict[str, Any]) -> list[str]:
-    rows = sorted(result["methods"], key=lambda row: row["wape"])
-    return [
-        f"| {name} | {'**stack**' if row['method'] == 'mean' else row['method']} | {row['wape']:.4f} "
-        f"| {row['agg_wape']:.4f} | {row['bias']:+.3f} | {_share(row, 80)} | {_share(row, 90)} |"
-        for row in rows
-    ]
-
-
-def _share(row: dict[str, Any], band: int) -> str:
-    value = row.get(f"coverage_{band}")
-    return f"{value:.3f}" if isinstance(value, float) and value == value else ""
-
-
-def _banded(frame: pd.DataFrame) -> tuple[Any, Any, list[float]]:
-    return frame["y"].to_numpy(), frame[list(QUANTILES)].to_numpy(), list(QUANTILES.values())
-
-
-def _gaps(frame: pd.DataFrame, methods: list[str]) -> dict[str, Any]:
-    """WAPE of the stack less that of each other method, with its 95 % interval over series."""
-    return {m: asdict(wape_gap(frame, "mean", m, seed=0)) for m in methods}
-
-
-def _cost(protocol: Protocol) -> dict[str, Any]:
-    """What one fit and predict takes, in a process of its own."""
-    command = [sys.executable, str(Path(__file__)), "--fit-one", protocol.name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+def _timed(past: Rehearsals, t: int) -> Row:
+    """What the model of one cutoff and its forecast cost, in this process and one thread."""
+    before = user_seconds()
+    past.prepare([t])
+    model = past.model(t)
+    fitted = user_seconds()
+    seen = past.kept[t].panel
+    model.predict(seen.carry_plans(past.horizon))
+    fit, predict = fitted - before, user_seconds() - fitted
+    return {
+        "fit_user_seconds": round(fit, 1),
+        "predict_user_seconds": round(predict, 2),
+        "fit_user_seconds_per_1000": round(1000 * fit / seen.n, 1),
+        "predict_user_seconds_per_1000": round(1000 * predict / seen.n, 2),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "series": seen.n,
+    }
 
 
 def _versions() -> dict[str, str]:
     packages = ("lightgbm", "torch", "lightning", "numpy", "pandas", "statsmodels")
-    return {"python": platform.python_version()} | {p: metadata.version(p) for p in packages}
+    peers = ("mlforecast", "statsforecast", "neuralforecast")
+    there = {p: _version(p) for p in (*packages, *peers)}
+    return {"python": platform.python_version()} | there
 
 
-def _named(name: str) -> Protocol:
-    return next(p for p in PROTOCOLS if p.name == name)
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _arguments() -> argparse.Namespace:
+    every = ", ".join(p.name for p in PROTOCOLS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", help=f"sets, with commas: {every} (default: all)")
+    parser.add_argument("--data", help="one set")
+    parser.add_argument("--keep", type=Path, help="folder to keep peers' forecasts in, and to use again")
+    return parser.parse_args()
+
+
+def _names(asked: argparse.Namespace) -> list[str]:
+    """The sets that were named, each a known one."""
+    every = [p.name for p in PROTOCOLS]
+    wanted = [name.strip() for name in (asked.sets or asked.data or ",".join(every)).split(",")]
+    if unknown := [name for name in wanted if name not in every]:
+        raise ChannelError(f"No set is called {unknown}; expected some of {every}.")
+    return wanted
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Rehearsal: members at past cutoffs, each fitted on what was known then, and what they said.
 
-A rehearsal at t saw periods 0..t-1 and nothing else. It serves twice: the blend learned at
-a later cutoff is judged by it, and the model of cutoff t itself is made of its members. So a
-backtest over several cutoffs fits each cutoff once.
+A rehearsal at t saw periods 0..t-1 and nothing else: members are fitted, and asked. The model of
+cutoff t is made of its members. Its blend learns from earlier cutoffs: members are fitted at the oldest
+of them and asked again at the others, as they will be asked when they serve. While three years are not
+yet on record they are fitted at each. So a model costs two fits, not one for each replay.
 
 `Rehearsals` keeps them by cutoff; `prepare` runs several at once, one process and one thread
 each, with the same result as one after the other.
@@ -28,6 +29,7 @@ from training.split import rolling
 
 Array = NDArray[np.float64]
 LEAST_PERIODS = 4
+_YEARS = 3  # on record, for a fit that speaks at later cutoffs
 Make = Callable[[], Mapping[str, Member]]
 
 
@@ -49,15 +51,22 @@ class Rehearsals:
     make: Make  # fresh members
     windows: int
     kept: dict[int, Rehearsal] = field(default_factory=dict)
+    asked: dict[tuple[int, int], Array] = field(default_factory=dict, repr=False)  # fitted, asked -> layers
 
     def cutoffs(self, t: int) -> list[int]:
         """The earlier cutoffs that the model of cutoff t learns its blend from."""
         return rolling(t, horizon=self.horizon, windows=self.windows, least=LEAST_PERIODS)
 
+    def fitted(self, t: int) -> dict[int, int]:
+        """Where the members were fitted that speak at each earlier cutoff of t."""
+        cuts, years = self.cutoffs(t), _YEARS * self.panel.freq.season
+        oldest = min((c for c in cuts if c >= years), default=t)
+        return {c: min(c, oldest) for c in cuts}
+
     def needed(self, ends: Iterable[int]) -> list[int]:
         """Every cutoff that models at `ends` need, and that is not there yet."""
         ends = list(ends)
-        return sorted({*ends, *(c for t in ends for c in self.cutoffs(t))} - self.kept.keys())
+        return sorted({*ends, *(c for t in ends for c in self.fitted(t).values())} - self.kept.keys())
 
     def prepare(self, ends: Iterable[int], *, workers: int = 1, tick: Tick = silent) -> None:
         """Rehearse for models at `ends`, in `workers` processes."""
@@ -84,13 +93,22 @@ class Rehearsals:
 
     def replay(self, t: int) -> Replay:
         """What members said at the earlier cutoffs of t, once prepared, and what then happened."""
-        earlier = [self.kept[c] for c in self.cutoffs(t)]
+        told = self.fitted(t)
         return Replay(
-            names=tuple(earlier[0].members),
-            panels=[r.panel for r in earlier],
-            forecasts=[r.layers for r in earlier],
-            truths=[self._truth(r.panel.t) for r in earlier],
+            names=tuple(self.kept[t].members),
+            panels=[self._then(c) for c in told],
+            forecasts=[self._said(fitted, c) for c, fitted in told.items()],
+            truths=[self._truth(c) for c in told],
         )
+
+    def _said(self, fitted: int, t: int) -> Array:
+        """What the members fitted at one cutoff say at another, [n, h, m]."""
+        if fitted == t:
+            return self.kept[t].layers
+        if (fitted, t) not in self.asked:
+            members = self.kept[fitted].members
+            self.asked[fitted, t] = ask(members, self._then(t).carry_plans(self.horizon))
+        return self.asked[fitted, t]
 
     def _then(self, t: int) -> Panel:
         """What was known at t, of the series that had begun."""
@@ -105,8 +123,12 @@ def rehearse(panel: Panel, horizon: int, make: Make) -> Rehearsal:
     """Fit fresh members on a panel and ask them for the periods after it."""
     ready = panel.carry_plans(horizon)  # as a forecast will be asked for
     members = {name: member.fit(ready, horizon) for name, member in make().items()}
-    layers = np.stack([m.predict(ready) for m in members.values()], axis=2)
-    return Rehearsal(panel=panel, members=members, layers=layers)
+    return Rehearsal(panel=panel, members=members, layers=ask(members, ready))
+
+
+def ask(members: Mapping[str, Member], ready: Panel) -> Array:
+    """What fitted members say of the periods after a panel's cutoff, [n, h, m]."""
+    return np.stack([member.predict(ready) for member in members.values()], axis=2)
 
 
 def _watch_parent() -> None:

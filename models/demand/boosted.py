@@ -74,7 +74,7 @@ class Boosted:
             raise NotFitted(self)
         x, level = self.rows(panel)
         share = np.asarray(self.booster_.predict(x, num_threads=1))
-        return share.reshape(panel.n, -1) * level[:, None]
+        return share.reshape(panel.n, -1) * _promised(panel, level)[:, None]
 
     def contributions(self, panel: Panel) -> tuple[Array, Array, bool]:
         """What each column adds (TreeSHAP), [n * h, c + 1], the expectation last; level [n]; whether in logs.
@@ -86,7 +86,7 @@ class Boosted:
         x, level = self.rows(panel)
         added = np.asarray(self.booster_.predict(x, pred_contrib=True, num_threads=1))
         share = np.asarray(self.booster_.predict(x, num_threads=1))
-        return added, level, bool(np.allclose(np.exp(added.sum(axis=1)), share))
+        return added, _promised(panel, level), bool(np.allclose(np.exp(added.sum(axis=1)), share))
 
     def rows(self, panel: Panel) -> tuple[NDArray[np.float32], Array]:
         """The columns `names_` of every series and step, [n * h, c], and each series' level, [n]."""
@@ -134,3 +134,8 @@ class Boosted:
             "deterministic": True,
             "force_row_wise": True,
         }
+
+
+def _promised(panel: Panel, level: Array) -> Array:
+    """What a share is a share of, [n]: nothing, where a series never sold."""
+    return np.where(np.nan_to_num(panel.y).any(axis=1), level, 0.0)

@@ -20,30 +20,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.draws import Draws
-from features.intermittency import zero_rate
 from features.panel import Panel
-from features.windows import level, window_deviation
 from models.demand.analogues import Analogues
+from models.demand.blend import Blend
+from models.demand.blend import Replay as Replay
 from models.demand.forecast import LEVELS, Forecast, Likeness
 from models.demand.members import Member
 from models.demand.paths import Paths
 from models.demand.segments import Segments
-from models.demand.spread import Clues, Spread
+from models.demand.spread import Spread
 from models.demand.stack import Stack
 from models.errors import HorizonTooLong, NotFitted
 
 Array = NDArray[np.float64]
 LEAST_PERIODS = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Replay:
-    """Forecasts that members made at past cutoffs, and what then happened."""
-
-    names: tuple[str, ...]
-    panels: list[Panel]  # [w] as they stood
-    forecasts: list[Array]  # [w] of [n, h, m]
-    truths: list[Array]  # [w] of [n, h]
 
 
 @dataclass(kw_only=True)
@@ -68,27 +58,13 @@ class DemandModel:
         self.members_, self.freq_, self.cutoff_ = dict(members), panel.freq.letter, panel.cutoff
         self.horizon_ = replay.truths[0].shape[1]
         self.plans_, self.signals_ = tuple(panel.plans), tuple(panel.signals)
-        self.segments_ = Segments().fit(panel.y, panel.freq.season)
         self.analogues_ = Analogues().fit(panel)
-        season = panel.freq.season
-        segment = np.concatenate([self.segments_.names(p.y, season) for p in replay.panels])
-        layers, y = np.concatenate(replay.forecasts), np.concatenate(replay.truths)
-        window = np.repeat(np.arange(len(replay.truths)), [len(truth) for truth in replay.truths])
-        self.stack_ = Stack(names=replay.names).fit(
-            layers.reshape(-1, len(replay.names)),
-            y.ravel(),
-            np.repeat(segment, self.horizon_),
-            window=np.repeat(window, self.horizon_),
-        )
-        mean = self.stack_.combine(layers, segment)
-        clues = [
-            _clues(p, f, m)
-            for p, f, m in zip(replay.panels, replay.forecasts, _parts(mean, replay), strict=True)
-        ]
-        self.spread_ = Spread(levels=self.levels_).fit(_joined(clues), y, segment)
-        bands = self.spread_.quantiles(_joined(clues), segment)
+        blend = Blend.learn(panel, replay, self.levels_)
+        self.segments_, self.stack_, self.spread_ = blend.segments, blend.stack, blend.spread
+        told = zip(replay.panels, replay.forecasts, strict=True)
+        bands = [blend.answer(panel, layers)[1] for panel, layers in told]
         series = [p.static for p in replay.panels]
-        self.paths_ = Paths(levels=self.levels_).fit(_parts(bands, replay), replay.truths, series)
+        self.paths_ = Paths(levels=self.levels_).fit(bands, replay.truths, series)
         return self
 
     @property
@@ -105,9 +81,7 @@ class DemandModel:
             raise HorizonTooLong(steps, self.horizon_)
         panel = self.ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]
-        segment = self.segments_.names(panel.y, panel.freq.season)
-        mean = self.stack_.combine(layers, segment)
-        quantiles = self.spread_.quantiles(_clues(panel, layers, mean), segment)
+        mean, quantiles = Blend(self.segments_, self.stack_, self.spread_).answer(panel, layers)
         mean, quantiles, notes, named = self._honest(panel, mean, quantiles)
         return Forecast(
             ids=panel.ids,
@@ -147,27 +121,3 @@ class DemandModel:
         mean, quantiles = mean.copy(), quantiles.copy()
         mean[rows], quantiles[rows] = guess.mean, guess.quantiles
         return mean, quantiles, notes, dict(zip(rows.tolist(), guess.named, strict=True))
-
-
-def _clues(panel: Panel, layers: Array, mean: Array) -> Clues:
-    y, season = panel.y, panel.freq.season
-    seen = np.isfinite(layers)
-    centre = np.where(seen, layers, 0).sum(axis=2) / np.maximum(seen.sum(axis=2), 1)
-    gap = np.where(seen, np.abs(layers - centre[..., None]), 0).sum(axis=2) / np.maximum(seen.sum(axis=2), 1)
-    return Clues(
-        mean=mean,
-        level=level(y, season),
-        deviation=np.nan_to_num(window_deviation(y, season)),
-        disagreement=gap,
-        zero_rate=np.nan_to_num(zero_rate(y, season)),
-    )
-
-
-def _parts(mean: Array, replay: Replay) -> list[Array]:
-    ends = np.cumsum([len(y) for y in replay.truths])[:-1]
-    return np.split(mean, ends)
-
-
-def _joined(clues: list[Clues]) -> Clues:
-    names = ("mean", "level", "deviation", "disagreement", "zero_rate")
-    return Clues(**{name: np.concatenate([getattr(c, name) for c in clues]) for name in names})

@@ -22,6 +22,7 @@ from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 LUMPY_RATE = 0.1
+_LUMPY = " lumpy"
 
 
 @dataclass(kw_only=True)
@@ -46,5 +47,14 @@ class Segments:
         size = level(y, season)
         volume = np.where(size >= self.bounds_[0], "A", np.where(size >= self.bounds_[1], "B", "C"))
         lumpy = np.nan_to_num(zero_rate(y, season)) > LUMPY_RATE
-        named = np.char.add(volume, np.where(lumpy, " lumpy", " smooth"))
+        named = np.char.add(volume, np.where(lumpy, _LUMPY, " smooth"))
         return named.astype(object)
+
+
+def is_lumpy(segment: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Which names are those of lumpy segments, [n].
+
+    >>> is_lumpy(np.array(["A smooth", "C lumpy"], dtype=object)).tolist()
+    [False, True]
+    """
+    return np.array([str(name).endswith(_LUMPY) for name in segment], dtype=bool)

@@ -1,13 +1,17 @@
 """Stack: members blended by how each did where it could not have peeked.
 
-Weights are positive and sum to one. They minimise absolute error on forecasts made at past
-cutoffs by members that had not seen the answer, once for all and once for each segment; a
-segment's weights count by its rows, else it uses those of all. Least absolute error alone
-forecasts a median, so a factor per segment then moves the blend's sum towards the truth's, as
-far as that paid: its strength is the one that did best at cutoffs left out in turn, by WAPE
-and a tenth of the bias.
+Weights are positive and sum to one. They are judged by forecasts that members made at past cutoffs
+without seeing the answer, once for all and once for each segment; a segment's weights count by its
+rows, else it uses those of all. Smooth series count period by period, by absolute error. Lumpy ones
+count by the sum of the horizon, which is what gets ordered, by squared error and a tenth of the bias:
+where most periods sell nothing, absolute error prefers a member that promises too little.
 
-Shapes: r rows (series x cutoff x step), m members; `combine` takes [..., m].
+Least absolute error forecasts a median, so a factor per segment then moves the blend's sum towards
+the truth's, as far as that paid: its strength is the one that did best at cutoffs left out in turn, by
+WAPE (of sums, where lumpy) and a tenth of the bias.
+
+Shapes: n series x cutoffs, h periods, m members; r rows: a smooth series' periods, a lumpy one's sum.
+        `fit` also takes [n, m]; `combine` takes [..., m].
 Source: Wolpert (1992), Stacked generalization; convex weights after Breiman (1996).
 Limits: a member that is NaN for a row hands its weight to the others.
 
@@ -27,6 +31,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from models.demand.segments import is_lumpy
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
@@ -50,22 +55,22 @@ class Stack:
     strength_: float = field(default=0.0, init=False)  # of the factors, 0 to 1
 
     def fit(self, members: Array, y: Array, segment: Labels, *, window: NDArray[np.intp]) -> Self:
-        """Learn from out-of-sample members [r, m] and truths [r], by segment [r] and cutoff [r]."""
-        seen = np.isfinite(y) & np.isfinite(members).any(axis=1)
-        members, y, segment, window = _filled(members[seen]), y[seen], segment[seen], window[seen]
-        equal = np.full(members.shape[1], 1 / members.shape[1])
-        overall = self._weights(members, y, equal)
+        """Learn from out-of-sample members [n, h, m] and truths [n, h], by segment [n] and cutoff [n]."""
+        rows = _Rows.of(members, y, segment, window)
+        equal = np.full(members.shape[-1], 1 / members.shape[-1])
+        overall = self._weights(rows, equal)
         self.weights_ = {ALL: overall}
-        blend = np.zeros(len(y))
-        for name in np.unique(segment):
-            rows = segment == name
-            own = self._weights(members[rows], y[rows], overall)
-            share = rows.sum() / (rows.sum() + self.pull_rows)
+        blend = np.zeros(len(rows.y))
+        for name in np.unique(rows.segment):
+            mine = rows.segment == name
+            own = self._weights(rows.take(mine), overall)
+            share = mine.sum() / (mine.sum() + self.pull_rows)
             weights = share * own + (1 - share) * overall
             self.weights_[name] = weights
-            blend[rows] = members[rows] @ weights
-        self.strength_ = self._strength(blend, y, segment, window)
-        self.factors_ = {k: v**self.strength_ for k, v in self._factors(blend, y, segment).items()}
+            blend[mine] = rows.members[mine] @ weights
+        self.strength_ = self._strength(blend, rows.y, rows.segment, rows.window)
+        factors = self._factors(blend, rows.y, rows.segment)
+        self.factors_ = {k: v**self.strength_ for k, v in factors.items()}
         return self
 
     def combine(self, members: Array, segment: Labels) -> Array:
@@ -92,13 +97,16 @@ class Stack:
         """Weights, one row a segment, one column a member."""
         return pd.DataFrame(self.weights_, index=list(self.names)).T
 
-    def _weights(self, members: Array, y: Array, centre: Array) -> Array:
-        scale = np.abs(y).mean() + 1e-12
+    def _weights(self, rows: "_Rows", centre: Array) -> Array:
+        lumpy = is_lumpy(rows.segment)
+        smooth, sums = rows.take(~lumpy), rows.take(lumpy)
+        units = np.array([np.abs(smooth.y).sum(), np.abs(sums.y).sum()]) + 1e-12
+        share = units / units.sum()
 
         def cost(raw: Array) -> float:
             weights = _simplex(raw)
-            error = np.sqrt((members @ weights - y) ** 2 + (1e-3 * scale) ** 2)  # smooth absolute error
-            return float(error.mean() / scale + self.ridge * ((weights - centre) ** 2).sum())
+            missed = share[0] * smooth.absolute(weights) + share[1] * sums.squared(weights)
+            return float(missed + self.ridge * ((weights - centre) ** 2).sum())
 
         start = np.log(centre + 0.05)
         return _simplex(minimize(cost, start, method="L-BFGS-B").x)
@@ -128,6 +136,55 @@ class Stack:
         return _STRENGTHS[int(cost.argmin())]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """What is learned from: members [r, m], truths [r], segment [r] and cutoff [r]."""
+
+    members: Array
+    y: Array
+    segment: Labels
+    window: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, members: Array, y: Array, segment: Labels, window: NDArray[np.intp]) -> Self:
+        """Periods of smooth series and sums of lumpy ones; what nobody foretold or saw is left out."""
+        members, y = members.reshape(len(y), -1, members.shape[-1]), y.reshape(len(y), -1)
+        seen = np.isfinite(y) & np.isfinite(members).any(axis=2)  # [n, h]
+        filled = np.where(seen[..., None], _filled(members), 0.0)
+        truth, lumpy = np.where(seen, y, 0.0), is_lumpy(segment)
+        row, step = np.nonzero(seen & ~lumpy[:, None])
+        sums = np.flatnonzero(lumpy & seen.any(axis=1))
+        whose = np.concatenate([row, sums])
+        return cls(
+            members=np.concatenate([filled[row, step], filled[sums].sum(axis=1)]),
+            y=np.concatenate([truth[row, step], truth[sums].sum(axis=1)]),
+            segment=segment[whose],
+            window=window[whose],
+        )
+
+    def take(self, rows: NDArray[np.bool_]) -> "_Rows":
+        """Some of the rows."""
+        parts = {name: getattr(self, name)[rows] for name in ("members", "y", "segment", "window")}
+        return _Rows(**parts)
+
+    def absolute(self, weights: Array) -> float:
+        """Mean absolute error of the blend, smooth around 0, over mean units."""
+        if not len(self.y):
+            return 0.0
+        scale = np.abs(self.y).mean() + 1e-12
+        error = self.members @ weights - self.y
+        return float(np.sqrt(error**2 + (1e-3 * scale) ** 2).mean() / scale)
+
+    def squared(self, weights: Array) -> float:
+        """Mean squared error of the blend over mean squared units, and a tenth of its bias."""
+        if not len(self.y):
+            return 0.0
+        scale = np.abs(self.y).mean() + 1e-12
+        error = self.members @ weights - self.y
+        bias = np.sqrt((error.mean() / scale) ** 2 + 1e-6)  # smooth around 0
+        return float((error**2).mean() / ((self.y**2).mean() + 1e-12) + _BIAS_COUNTS * bias)
+
+
 def _ratio(y: Array, blend: Array) -> float:
     return float(y.sum() / blend.sum()) if y.sum() > 0 and blend.sum() > 0 else 1.0
 
@@ -138,7 +195,7 @@ def _simplex(raw: Array) -> Array:
 
 
 def _filled(members: Array) -> Array:
-    """NaN members replaced by the mean of the others in the row."""
+    """NaN members replaced by the mean of the others, along the last axis."""
     seen = np.isfinite(members)
-    mean = np.where(seen, members, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    return np.where(seen, members, mean[:, None])
+    mean = np.where(seen, members, 0.0).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
+    return np.where(seen, members, mean[..., None])

@@ -8,7 +8,7 @@ from features.errors import TooFewRows
 from features.panel import Panel
 from tests.panels import changed_after
 from tests.toy_members import toy_members
-from training.rehearsal import Rehearsals, rehearse
+from training.rehearsal import Rehearsals, ask, rehearse
 
 H = 3
 
@@ -34,6 +34,18 @@ def test_each_cutoff_is_rehearsed_once_and_serves_every_model(past):
     assert past.cutoffs(36) == [30, 33]
     assert past.needed([33, 36]) == []
     assert past.needed([36, 35]) == [29, 32, 35]
+
+
+def test_one_fit_speaks_at_all_replays_once_three_years_are_on_record(past, panel, quick):
+    assert past.fitted(36) == {30: 30, 33: 33}
+    long = replace(panel, y=np.hstack([panel.y, panel.y]), plans={}, signals={})
+    past = Rehearsals(panel=long, horizon=H, make=quick, windows=3)
+    assert past.fitted(45) == {36: 36, 39: 36, 42: 36}
+    assert past.fitted(42) == {33: 33, 36: 36, 39: 36}
+    assert past.needed([42, 45]) == [33, 36, 42, 45]
+    past.prepare([45])
+    said, replay = ask(past.kept[36].members, long.at(42).carry_plans(H)), past.replay(45)
+    np.testing.assert_array_equal(replay.forecasts[2], said)
 
 
 def test_a_rehearsal_saw_its_own_past_and_plans(past):

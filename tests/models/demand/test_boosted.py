@@ -92,3 +92,9 @@ def test_weeks_are_learned_like_months():
 def test_one_short_series_is_enough(t):
     y = np.arange(5.0, 5.0 + t)[None]
     assert np.isfinite(Boosted(rounds=20).fit(panel_of(y), H).predict(panel_of(y))).all()
+
+
+def test_a_series_that_never_sold_is_promised_nothing(panel, fitted):
+    asked = replace(panel, y=np.where(np.arange(panel.n)[:, None] == 0, 0.0, panel.y))
+    assert (fitted.predict(asked)[0] == 0).all()
+    assert fitted.contributions(asked)[1][0] == 0

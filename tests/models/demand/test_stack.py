@@ -105,3 +105,36 @@ def test_a_cube_is_combined_like_its_rows():
 def test_an_unfitted_stack_says_so():
     with pytest.raises(NotFitted, match="Stack is not fitted yet"):
         Stack(names=NAMES).combine(np.ones((1, 3)), _same(1))
+
+
+def test_lumpy_series_weigh_members_by_the_sum_of_the_horizon():
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random((4000, 3)) < 0.25, rng.gamma(4, 1, (4000, 3)), 0.0)
+    nothing, usual = np.zeros_like(y), np.full_like(y, y.mean())
+    members, window = np.stack([nothing, usual], axis=2), np.arange(4000) % 4
+    for name, least, most in (("C smooth", 0.0, 0.1), ("C lumpy", 0.9, 1.0)):
+        stack = Stack(names=("nothing", "usual")).fit(members, y, _same(4000, name), window=window)
+        assert least <= stack.table().loc[name, "usual"] <= most
+
+
+def test_a_member_that_is_right_in_sum_and_wrong_in_time_serves_a_lumpy_series():
+    rng = np.random.default_rng(1)
+    y = np.where(rng.random((2000, 3)) < 0.3, rng.gamma(4, 1, (2000, 3)), 0.0)
+    late, vague = np.roll(y, 1, axis=1), np.full_like(y, y.mean())
+    members = np.stack([late, vague], axis=2)
+    stack = Stack(names=("late", "vague")).fit(members, y, _same(2000, "C lumpy"), window=np.arange(2000) % 4)
+    assert stack.table().loc["C lumpy", "late"] > 0.9
+
+
+def test_an_unknown_period_is_left_out_of_a_sum():
+    rng = np.random.default_rng(2)
+    y = rng.gamma(2, 1, (600, 3))
+    members, segment, window = (
+        y[..., None] * rng.gamma(9, 1 / 9, (600, 3, 3)),
+        _same(600, "B lumpy"),
+        np.arange(600) % 4,
+    )
+    y[:, 2] = np.nan
+    seen = Stack(names=NAMES).fit(members, y, segment, window=window).table()
+    two = Stack(names=NAMES).fit(members[:, :2], y[:, :2], segment, window=window).table()
+    np.testing.assert_allclose(seen, two)
