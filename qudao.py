@@ -129,6 +129,37 @@ def train(
 
 
 @app.command()
+def pretrain(
+    steps: Annotated[
+        int, typer.Option(help="Batches to learn from; 1,000 take about a minute of one processor.", min=10)
+    ] = 4000,
+    seed: Annotated[int, typer.Option(help="Same seed and steps, same weights.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write to (default: where the demand room looks).")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Teach the demand room's network on made-up channels, before it meets a real one.
+
+    The result ships with the project, so you need this only to change it. It reads no data: months and
+    weeks with trend, season, festivals, prices, deals, rare orders and stock-outs are made while it learns.
+    Writes gate.npz (weights) and gate.json (how they were made). `qudao train demand` starts from them.
+    """
+    from models.demand.weights import SHIPPED
+    from training.pretrain import Course, ship
+    from training.progress import steps as bar
+
+    with bar(steps, "Pretraining", show=not quiet) as tick:
+        made = ship(Course(steps=steps, seed=seed), out or SHIPPED, tick=tick)
+    console.print(
+        f"Loss on channels not seen: {made.exam_before:.3f} before, {made.exam_after:.3f} after; "
+        f"{made.user_seconds:.0f} seconds of one processor. Weights: {out or SHIPPED}. "
+        "Next: qudao backtest DATA",
+        markup=False,
+    )
+
+
+@app.command()
 def release(
     room: Room,
     version: Annotated[str | None, typer.Option(help="Which version (default: the newest).")] = None,

@@ -14,6 +14,7 @@ Limits: the correction is at most a factor of e^0.7 either way: the level comes 
 >>> _ = torch.manual_seed(0)
 >>> net = GateNetwork(Shape(past=3, ahead=4, candidates=5, names=(2,)), levels=(0.1, 0.5, 0.9), hidden=8)
 >>> batch = {"past": torch.zeros(2, 6, 3), "ahead": torch.zeros(2, 3, 4), "candidates": torch.ones(2, 3, 5),
+...          "past_plans": torch.zeros(2, 6, 0), "ahead_plans": torch.zeros(2, 3, 0),
 ...          "static": torch.zeros(2, 1, dtype=torch.long)}
 >>> net(batch).shape
 torch.Size([2, 3, 3])
@@ -22,7 +23,9 @@ torch.Size([2, 3, 3])
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,12 +36,20 @@ _EMBEDDING = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Widths of what the network reads; `names` counts the names in each static column."""
+    """Widths of what is read of any panel, then of this one: plans, names in each static column."""
 
     past: int
     ahead: int
     candidates: int
-    names: tuple[int, ...]
+    past_plans: int = 0
+    ahead_plans: int = 0
+    names: tuple[int, ...] = ()
+
+
+def area(quantiles: NDArray[np.float64], levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """The mean under quantiles [..., k], tails flat beyond the outermost."""
+    edges = np.concatenate([[0.0], (np.array(levels[1:]) + levels[:-1]) / 2, [1.0]])
+    return np.asarray(quantiles @ np.diff(edges))
 
 
 class GateNetwork(nn.Module):
@@ -52,8 +63,9 @@ class GateNetwork(nn.Module):
             nn.Embedding(count + 1, _EMBEDDING) for count in shape.names
         )  # 0: unseen
         static = _EMBEDDING * len(shape.names)
-        self.encoder = nn.LSTM(shape.past, hidden, batch_first=True)
-        self.decoder = nn.LSTM(shape.ahead + shape.candidates + static, hidden, batch_first=True)
+        told = shape.ahead + shape.candidates
+        self.encoder = nn.LSTM(shape.past + shape.past_plans, hidden, batch_first=True)
+        self.decoder = nn.LSTM(told + shape.ahead_plans + static, hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.gate = nn.Linear(hidden + static, shape.candidates)
         self.correction = nn.Linear(hidden + static, 1)
@@ -66,9 +78,10 @@ class GateNetwork(nn.Module):
         candidates = batch["candidates"]  # [b, h, c]
         silent = torch.isnan(candidates)
         told = torch.where(silent, torch.ones_like(candidates), candidates)
-        _, state = self.encoder(batch["past"])
+        _, state = self.encoder(torch.cat([batch["past"], batch["past_plans"]], dim=2))
         static = self._static(batch["static"], told.shape[1])  # [b, h, s]
-        inputs = torch.cat([batch["ahead"], torch.log1p(told.clamp(0, 50)), static], dim=2)
+        said = torch.log1p(told.clamp(0, 50))
+        inputs = torch.cat([batch["ahead"], said, batch["ahead_plans"], static], dim=2)
         walked, _ = self.decoder(inputs, state)  # [b, h, hidden]
         described = torch.cat([self.dropout(walked), static], dim=2)
         share = self.gate(described).masked_fill(silent, -1e4).softmax(dim=2)  # [b, h, c]
@@ -76,6 +89,17 @@ class GateNetwork(nn.Module):
         middle = (share * told).sum(dim=2, keepdim=True) * factor
         quantiles: Tensor = self._around(middle, self.spread(described))
         return quantiles
+
+    @torch.no_grad()
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a narrower network's weights; what only this one reads starts without a say.
+
+        Inputs of any panel come first in every weight, so the narrower one is its leading block.
+        """
+        for name, own in self.named_parameters():
+            if name in state:
+                own.zero_()
+                own[tuple(slice(0, width) for width in state[name].shape)] = state[name]
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean pinball loss over levels, steps and the windows' observed truths, the middle counted more."""

@@ -70,5 +70,5 @@ def _member(name: Name, config: DemandConfig) -> Member:
     if name == "boosted":
         return Boosted(country=config.country, seed=config.seed, **trees)
     if name == "lstm":
-        return Recurrent(loop=train, seed=config.seed, **network)
+        return Recurrent(loop=train, country=config.country, seed=config.seed, **network)
     return Local(LOCAL[name])

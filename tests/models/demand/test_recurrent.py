@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cloudpickle
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import torch
 from features.frequency import WEEKLY
 from models.demand.forecast import LEVELS
 from models.demand.recurrent import Recurrent
-from models.demand.sequences import plan_sizes
+from models.demand.sequences import AHEAD, OWN, PAST, Reader, plan_sizes
 from tests.panels import changed_after, panel_of, small_channel
 from training.loop import train
 
@@ -52,9 +54,27 @@ def test_a_series_alone_has_the_forecast_it_has_in_company(fitted, panel, rows):
 def test_changing_the_future_moves_nothing_that_is_read(fitted, panel):
     then, other = panel.at(25), changed_after(panel, 25, H).at(25)
     one, two = fitted.reader_.read(then)[0], fitted.reader_.read(other)[0]
-    assert set(one) == {"past", "ahead", "candidates", "static"}
+    assert set(one) == {"past", "ahead", "candidates", *OWN}
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+
+
+def test_windows_are_read_with_a_response_that_has_not_seen_their_answer(panel):
+    reader = Reader.of(panel, H, years_back=1.0)
+    louder = panel.y.copy()
+    louder[:, 20:26] *= 1 + 3 * panel.plans["deal"][:, 20:26]
+    other = replace(panel, y=louder)
+    hidden = [reader.without(p, 20, 26).response.coefficients(panel) for p in (panel, other)]
+    np.testing.assert_array_equal(*hidden)
+    seen = Reader.of(other, H, years_back=1.0).response.coefficients(panel)
+    assert not np.allclose(seen, reader.response.coefficients(panel))
+
+
+def test_the_lunar_new_year_is_read_where_it_is_kept(panel):
+    read = {c: Reader.of(panel, H, years_back=1.0, country=c).read(panel)[0] for c in ("CN", "MX")}
+    festival = AHEAD.index("festival"), PAST.index("festival")
+    assert read["CN"]["past"][:, :, festival[1]].max() > 0
+    assert read["MX"]["past"][:, :, festival[1]].max() == read["MX"]["ahead"][:, :, festival[0]].max() == 0
 
 
 def test_a_promotion_is_read_over_its_size_at_training(panel):
