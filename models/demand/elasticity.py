@@ -16,7 +16,7 @@ Source: Blattberg and George (1991), Shrinkage estimation of price and promotion
 Limits: zero units say nothing in logs and are left out; effects are clipped to a factor of
         20 either way; observational, so a plan that always coincides with something else
         takes its credit. Events common to all series are left to the calendar; where the
-        net price is known, the list price is left out, since nobody pays it.
+        net price is known, list price and discount are left out: they would tell it twice.
 
 >>> rng = np.random.default_rng(0)
 >>> price = np.exp(rng.normal(0, 0.2, size=(30, 60)))
@@ -43,6 +43,7 @@ from models.errors import NotFitted
 Array = NDArray[np.float64]
 _WIDEST = np.log(20.0)
 _LEAST_SHARE = 1e-4  # of a plan's variance must be its own, or it is a calendar event common to all
+_IN_NET_PRICE = frozenset({"list_price", "discount"})
 _STRETCHES = 8  # of time, each left out in turn
 _PULLS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 

@@ -74,8 +74,9 @@ def test_a_response_that_does_not_come_again_is_not_believed(market):
     assert Elasticity().fit(market).strength_ > 0.9
 
 
-def test_the_list_price_is_left_out_where_the_net_price_is_known(market):
-    plans = market.plans | {"list_price": market.plans["net_price"] * 1.1}
+def test_what_the_net_price_holds_is_not_told_twice(market):
+    price = market.plans["net_price"]
+    plans = market.plans | {"list_price": price * 1.1, "discount": np.full_like(price, 0.1)}
     assert Elasticity().fit(replace(market, plans=plans)).names_ == ("deal", "event", "net_price")
 
 
