@@ -62,9 +62,8 @@ class Elasticity:
 
     def fit(self, panel: Panel) -> Self:
         """Learn coefficients from the observed periods."""
-        self.names_ = tuple(
-            sorted(panel.plans.keys() - ({"list_price"} if "net_price" in panel.plans else ()))
-        )
+        told_twice = _IN_NET_PRICE if "net_price" in panel.plans else frozenset[str]()
+        self.names_ = tuple(sorted(panel.plans.keys() - told_twice))
         z, x = self._deviations(panel)
         product = panel.static["sku_id"].astype(str)
         self.pull_, self.strength_ = self._judged(z, x, product)
