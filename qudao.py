@@ -143,7 +143,8 @@ def pretrain(
 
     The result ships with the project, so you need this only to change it. It reads no data: months and
     weeks with trend, season, festivals, prices, deals, rare orders and stock-outs are made while it learns.
-    Writes gate.npz (weights) and gate.json (how they were made). `qudao train demand` starts from them.
+    Writes gate.npz (weights) and gate.json (how they were made). The network that
+    `qudao train demand` fits has what they say among its choices.
     """
     from models.demand.weights import SHIPPED
     from training.pretrain import Course, ship
