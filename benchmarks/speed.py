@@ -138,8 +138,8 @@ def scored(path: Path, n: int) -> Row:
         report = score(job, panel, out=Path(scratch) / "out")
     return {
         "series": report.series,
-        "seconds": round(time.perf_counter() - started, 1),
-        "user_seconds": round(user_seconds() - before, 1),
+        "seconds": round(time.perf_counter() - started, 3),
+        "user_seconds": round(user_seconds() - before, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 

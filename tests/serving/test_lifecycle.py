@@ -5,6 +5,7 @@ import threading
 import time
 
 import httpx
+import numpy as np
 import pytest
 from live import Live, free_port, wait
 from small_channel import tables
@@ -13,6 +14,7 @@ from features.lake import Lake
 from models.demand.baselines import mean_3
 from models.demand.members import Local
 from serving.settings import Settings
+from tests.panels import panel_of
 
 ASK = {"series": [{"unique_id": "A/x", "history": [{"period": "2017-09", "units": 5}]}], "horizon": 1}
 PATH = "/v1/forecasts"
@@ -27,7 +29,7 @@ def slow(model, seconds):
         return mean_3(y, season=season, horizon=horizon)
 
     copied = copy.copy(model)
-    copied.members_ = dict(model.members_) | {"mean_3": Local(late).fit(None, 3)}
+    copied.members_ = dict(model.members_) | {"mean_3": Local(late).fit(panel_of(np.ones((1, 8))), 3)}
     return copied
 
 
