@@ -1,18 +1,21 @@
 """Stack: members blended by how each did where it could not have peeked.
 
-Weights are positive and sum to one. They are judged by forecasts that members made at past cutoffs
-without seeing the answer, once for all and once for each segment; a segment's weights count by its
-rows, else it uses those of all. Smooth series count period by period, by absolute error. Lumpy ones
-count by the sum of the horizon, which is what gets ordered, by squared error and a tenth of the bias:
-where most periods sell nothing, absolute error prefers a member that promises too little.
+A member's weight falls with the sixteenth power of its error: one that erred 5 % more has less than
+half the say, one that erred 20 % more almost none, and those that did alike share alike. Errors are
+those of forecasts that members made at past cutoffs without seeing the answer, over all series and
+over those of a segment; a segment's weights count by its rows, else it uses those of all. Smooth series count
+period by period, by absolute error. Lumpy ones count by the sum of the horizon, which is what gets
+ordered, by squared error and a tenth of the bias: where most periods sell nothing, absolute error
+prefers a member that promises too little.
 
-Least absolute error forecasts a median, so a factor per segment then moves the blend's sum towards
-the truth's, as far as that paid: its strength is the one that did best at cutoffs left out in turn, by
-WAPE (of sums, where lumpy) and a tenth of the bias.
+A blend that erred to one side at every cutoff is moved the other way by a factor per segment, as far
+as that paid: its strength is the one that did best at cutoffs left out in turn, by WAPE (of sums,
+where lumpy) and a tenth of the bias.
 
 Shapes: n series x cutoffs, h periods, m members; r rows: a smooth series' periods, a lumpy one's sum.
         `fit` also takes [n, m]; `combine` takes [..., m].
-Source: Wolpert (1992), Stacked generalization; convex weights after Breiman (1996).
+Source: Bates and Granger (1969), The combination of forecasts, OR Quarterly 20 (weights by error, no
+        covariance); Wolpert (1992), Stacked generalization. Measured: docs/decisions/0021.
 Limits: a member that is NaN for a row hands its weight to the others.
 
 >>> y = np.linspace(1.0, 50.0, 200)
@@ -29,7 +32,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from models.demand.segments import is_lumpy
 from models.errors import NotFitted
@@ -41,15 +43,16 @@ _FACTORS = (0.75, 1.25)
 _STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BIAS_COUNTS = 0.1  # of a unit of bias, against a unit of absolute error
 _LEAST_WINDOWS = 3
+_NO_ERROR = 1e-6  # of a unit; below it members are alike
 
 
 @dataclass(kw_only=True)
 class Stack:
-    """Convex weights per segment; `pull_rows` of evidence count for the weights of all."""
+    """Weights per segment; `pull_rows` of evidence count for the weights and the factor of all."""
 
     names: tuple[str, ...]
-    pull_rows: float = 1000.0
-    ridge: float = 0.02
+    pull_rows: float = 3000.0
+    sharpness: float = 16.0  # 0: all alike; large: the best alone
     weights_: dict[str, Array] | None = field(default=None, init=False, repr=False)  # segment -> [m]
     factors_: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     strength_: float = field(default=0.0, init=False)  # of the factors, 0 to 1
@@ -57,13 +60,12 @@ class Stack:
     def fit(self, members: Array, y: Array, segment: Labels, *, window: NDArray[np.intp]) -> Self:
         """Learn from out-of-sample members [n, h, m] and truths [n, h], by segment [n] and cutoff [n]."""
         rows = _Rows.of(members, y, segment, window)
-        equal = np.full(members.shape[-1], 1 / members.shape[-1])
-        overall = self._weights(rows, equal)
+        overall = self._weights(rows)
         self.weights_ = {ALL: overall}
         blend = np.zeros(len(rows.y))
         for name in np.unique(rows.segment):
             mine = rows.segment == name
-            own = self._weights(rows.take(mine), overall)
+            own = self._weights(rows.take(mine))
             share = mine.sum() / (mine.sum() + self.pull_rows)
             weights = share * own + (1 - share) * overall
             self.weights_[name] = weights
@@ -97,19 +99,16 @@ class Stack:
         """Weights, one row a segment, one column a member."""
         return pd.DataFrame(self.weights_, index=list(self.names)).T
 
-    def _weights(self, rows: "_Rows", centre: Array) -> Array:
+    def _weights(self, rows: "_Rows") -> Array:
+        """Shares by error, [m]."""
         lumpy = is_lumpy(rows.segment)
         smooth, sums = rows.take(~lumpy), rows.take(lumpy)
         units = np.array([np.abs(smooth.y).sum(), np.abs(sums.y).sum()]) + 1e-12
         share = units / units.sum()
-
-        def cost(raw: Array) -> float:
-            weights = _simplex(raw)
-            missed = share[0] * smooth.absolute(weights) + share[1] * sums.squared(weights)
-            return float(missed + self.ridge * ((weights - centre) ** 2).sum())
-
-        start = np.log(centre + 0.05)
-        return _simplex(minimize(cost, start, method="L-BFGS-B").x)
+        error = share[0] * smooth.absolute() + share[1] * sums.squared()
+        odds = -self.sharpness * np.log(error + _NO_ERROR)
+        weights = np.exp(odds - odds.max())
+        return np.asarray(weights / weights.sum())
 
     def _factors(self, blend: Array, y: Array, segment: Labels) -> dict[str, float]:
         """Truths over forecasts of all, and of each segment drawn towards that of all, within a quarter."""
@@ -123,7 +122,8 @@ class Stack:
 
     def _strength(self, blend: Array, y: Array, segment: Labels, window: NDArray[np.intp]) -> float:
         """How much of the factors to apply, judged at each cutoff by factors of the others."""
-        if len(np.unique(window)) < _LEAST_WINDOWS:
+        missed = np.bincount(np.unique(window, return_inverse=True)[1], weights=blend - y)
+        if len(missed) < _LEAST_WINDOWS or abs(np.sign(missed).sum()) < len(missed):
             return 0.0
         cost = np.zeros(len(_STRENGTHS))
         for left_out in np.unique(window):
@@ -167,31 +167,24 @@ class _Rows:
         parts = {name: getattr(self, name)[rows] for name in ("members", "y", "segment", "window")}
         return _Rows(**parts)
 
-    def absolute(self, weights: Array) -> float:
-        """Mean absolute error of the blend, smooth around 0, over mean units."""
+    def absolute(self) -> Array:
+        """Mean absolute error of each member over mean units, [m]."""
         if not len(self.y):
-            return 0.0
+            return np.zeros(self.members.shape[1])
         scale = np.abs(self.y).mean() + 1e-12
-        error = self.members @ weights - self.y
-        return float(np.sqrt(error**2 + (1e-3 * scale) ** 2).mean() / scale)
+        return np.asarray(np.abs(self.members - self.y[:, None]).mean(axis=0) / scale)
 
-    def squared(self, weights: Array) -> float:
-        """Mean squared error of the blend over mean squared units, and a tenth of its bias."""
+    def squared(self) -> Array:
+        """Mean squared error of each member over mean squared units, and a tenth of its bias, [m]."""
         if not len(self.y):
-            return 0.0
-        scale = np.abs(self.y).mean() + 1e-12
-        error = self.members @ weights - self.y
-        bias = np.sqrt((error.mean() / scale) ** 2 + 1e-6)  # smooth around 0
-        return float((error**2).mean() / ((self.y**2).mean() + 1e-12) + _BIAS_COUNTS * bias)
+            return np.zeros(self.members.shape[1])
+        error, scale = self.members - self.y[:, None], np.abs(self.y).mean() + 1e-12
+        bias = np.abs(error.mean(axis=0)) / scale
+        return np.asarray((error**2).mean(axis=0) / ((self.y**2).mean() + 1e-12) + _BIAS_COUNTS * bias)
 
 
 def _ratio(y: Array, blend: Array) -> float:
     return float(y.sum() / blend.sum()) if y.sum() > 0 and blend.sum() > 0 else 1.0
-
-
-def _simplex(raw: Array) -> Array:
-    e = np.exp(raw - raw.max())
-    return np.asarray(e / e.sum())
 
 
 def _filled(members: Array) -> Array:

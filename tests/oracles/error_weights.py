@@ -1,0 +1,12 @@
+"""Weights by error a second time, in plain loops."""
+
+
+def error(member, truths):
+    """Sum of absolute errors over the sum of truths."""
+    return sum(abs(f - y) for f, y in zip(member, truths, strict=True)) / sum(truths)
+
+
+def shares(members, truths, power=16):
+    """One over the error, to a power, as shares of their sum; `members` by member."""
+    odds = [error(member, truths) ** -power for member in members]
+    return [odd / sum(odds) for odd in odds]
