@@ -18,7 +18,7 @@ from benchmarks.demand_peers import quantile_name
 from features.panel import Panel
 from models.demand.blend import Blend
 from models.demand.forecast import LEVELS
-from models.metrics import coverage, mean_pinball, score_frame
+from models.metrics import bands, covered, mean_pinball, score_frame
 from training.bootstrap import wape_gap
 from training.rehearsal import Rehearsals
 
@@ -26,6 +26,7 @@ WIDE = (0.025, *LEVELS, 0.975)
 KEYS = ["unique_id", "ds", "cutoff"]
 _INNER = [quantile_name(level) for level in LEVELS]
 _OUTER = [quantile_name(0.025), quantile_name(0.975)]
+_JUDGED = (0.8, 0.9, 0.95)  # bands
 _LEAST = 200  # truths in a segment to judge its bands
 Frame = pd.DataFrame
 Row = dict[str, Any]
@@ -69,10 +70,9 @@ def _bands(own: Frame) -> Row:
     row: Row = {
         "pinball": mean_pinball(own["y"].to_numpy(), own[list(levels)].to_numpy(), list(levels.values()))
     }
-    for band, (low, high) in {80: ("q10", "q90"), 90: ("q05", "q95"), 95: tuple(_OUTER)}.items():
-        if low in own:
-            told = own[own[low].notna()]
-            row[f"coverage_{band}"] = coverage(*(told[c].to_numpy(float) for c in ("y", low, high)))
+    for nominal, (low, _) in bands(own).items():
+        if nominal in _JUDGED:
+            row[f"coverage_{nominal * 100:.0f}"] = covered(own[own[low].notna()])[nominal]
     return row
 
 

@@ -160,6 +160,35 @@ def bands(frame: pd.DataFrame) -> dict[float, tuple[str, str]]:
     return dict(sorted(found.items()))
 
 
+def band(frame: pd.DataFrame, nominal: float) -> tuple[Array, Array]:
+    """Lower and upper end of the band that promises `nominal`, units, one entry a row.
+
+    The central one of `bands`; but where that begins at zero nothing lies below it, so it ends at the
+    quantile `nominal` itself, linear between the stated levels: a shorter band with the same promise.
+
+    >>> seldom = pd.DataFrame({"q10": [0.0, 4.0], "q75": [1.0, 8.0], "q90": [4.0, 9.0]})
+    >>> [end.round(6).tolist() for end in band(seldom, 0.8)]
+    [[0.0, 4.0], [2.0, 9.0]]
+    """
+    lower, upper = (_values(frame, name) for name in bands(frame)[nominal])
+    levels = quantile_levels(frame)
+    names, p = list(levels), list(levels.values())
+    right = int(np.clip(np.searchsorted(p, nominal), 1, len(p) - 1))
+    share = (nominal - p[right - 1]) / (p[right] - p[right - 1])
+    one_sided = (1 - share) * _values(frame, names[right - 1]) + share * _values(frame, names[right])
+    return lower, np.where(lower > 0, upper, one_sided)
+
+
+def covered(frame: pd.DataFrame) -> dict[float, float]:
+    """What each `band` of a frame promises -> the share of its truths `y` that it holds.
+
+    >>> covered(pd.DataFrame({"y": [0.0, 3.0], "q10": [0.0, 4.0], "q75": [1.0, 8.0], "q90": [4.0, 9.0]}))
+    {0.8: 0.5}
+    """
+    y = _values(frame, "y")
+    return {nominal: coverage(y, *band(frame, nominal)) for nominal in bands(frame)}
+
+
 def _sums(codes: NDArray[np.int64], values: Array) -> Array:
     return np.asarray(np.bincount(codes, values), dtype=np.float64)
 
@@ -212,6 +241,4 @@ def _band_scores(known: pd.DataFrame) -> dict[str, float]:
     if levels:
         q = known[list(levels)].to_numpy(dtype=float, na_value=np.nan)
         scores["pinball"] = mean_pinball(y, q, list(levels.values()))
-    for nominal, (lower, upper) in bands(known).items():
-        scores[f"coverage_{nominal * 100:g}"] = coverage(y, _values(known, lower), _values(known, upper))
-    return scores
+    return scores | {f"coverage_{nominal * 100:g}": reached for nominal, reached in covered(known).items()}

@@ -2,8 +2,9 @@
 
 A challenger becomes champion when, on the rows that both backtests share, its WAPE is lower and
 stays lower in 95 % of paired bootstrap draws of whole series, and when its intervals cover: the
-80 % band (q10..q90) and the 90 % band (q05..q95) hold a share of truths inside `Rules`. Where there
-is no champion yet, it must cover and beat every planner's method in its own backtest.
+80 % band (q10..q90) and the 90 % band (q05..q95) hold a share of truths inside `Rules`; one that begins
+at zero ends sooner (`models.metrics.band`). Where there is no champion yet, it must cover and beat every
+planner's method in its own backtest.
 
 A room that scores (card: `kind` is "scores") is judged by training.admission instead.
 
@@ -231,14 +232,13 @@ def _shared(champion: pd.DataFrame, challenger: pd.DataFrame) -> pd.DataFrame:
 
 
 def _coverage(frame: pd.DataFrame, rules: Rules) -> tuple[bool, dict[str, float], list[str]]:
-    y, made = frame["y"].to_numpy(float), metrics.bands(frame)
+    held = metrics.covered(frame)
     covers, numbers, reasons = True, {}, []
     for nominal, (low, high) in {0.8: rules.coverage_80, 0.9: rules.coverage_90}.items():
-        if nominal not in made:
+        if nominal not in held:
             covers, said = False, "is not stated"
         else:
-            lower, upper = (frame[column].to_numpy(float) for column in made[nominal])
-            reached = numbers[f"coverage_{nominal * 100:.0f}"] = metrics.coverage(y, lower, upper)
+            reached = numbers[f"coverage_{nominal * 100:.0f}"] = held[nominal]
             covers &= bool(low <= reached <= high)
             said = f"holds {_percent(reached)} of truths"
         reasons.append(f"The {nominal:.0%} band {said}; allowed {low:.0%} to {high:.0%}.")

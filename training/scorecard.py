@@ -31,7 +31,7 @@ import pandas as pd
 from features.errors import MissingColumns, TooFewRows
 from features.frequency import Frequency, frequency
 from models.demand.segments import Segments
-from models.metrics import bands, coverage, score_frame
+from models.metrics import covered, score_frame
 from training.bootstrap import wape_gap
 
 STACK = "mean"
@@ -152,12 +152,8 @@ def _improvements(frame: pd.DataFrame, evidence: Evidence) -> Rows:
 
 
 def _covered(frame: pd.DataFrame) -> Rows:
-    y = frame["y"].to_numpy(float)
-    rows = []
-    for nominal, (lower, upper) in bands(frame).items():
-        reached = coverage(y, frame[lower].to_numpy(float), frame[upper].to_numpy(float))
-        rows.append({"nominal": nominal, "reached": _scalar(reached), "n": len(y)})
-    return rows
+    held = covered(frame).items()
+    return [{"nominal": share, "reached": _scalar(reached), "n": len(frame)} for share, reached in held]
 
 
 def _covered_by(frame: pd.DataFrame, part: str) -> Rows:

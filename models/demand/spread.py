@@ -3,7 +3,8 @@
 The size of an error is first explained (a log-linear model on the forecast, the series'
 own variation, how far members disagree, zero share and step); errors over that size are then
 pooled, and their order statistics become the quantiles: split conformal prediction with
-normalised scores. A segment's own quantiles count by its rows.
+normalised scores. A segment's own quantiles count by its rows. Lumpy segments, where many truths are zero
+and no error is near zero, are told by `models.demand.seldom`, given enough rows of them.
 
 Shapes: r rows for fitting, [n, h] for forecasts, k levels. Units are those of demand.
 Source: Lei et al. (2018), Distribution-free predictive inference for regression, JASA 113,
@@ -22,18 +23,21 @@ Limits: the promise holds on average over rows like those of fitting, and fails 
 0.8
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.demand.ranks import order_statistics
+from models.demand.segments import is_lumpy
+from models.demand.seldom import LEAST_ROWS, Seldom
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.object_]
 _FLOOR = 1e-3  # of the level: the least error size
+_LEVEL_COUNTS = 0.2  # of the level, beside the forecast: what a truth of a lumpy series is measured in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,10 @@ class Clues:
         ]
         return np.stack([np.nan_to_num(c) for c in columns], axis=2)
 
+    def size(self) -> Array:
+        """What a truth may be measured in, above zero even where the forecast is zero, [n, h] units."""
+        return self.mean + _LEVEL_COUNTS * self.level[:, None]
+
 
 @dataclass(kw_only=True)
 class Spread:
@@ -71,6 +79,7 @@ class Spread:
     beta_: Array | None = field(default=None, init=False, repr=False)
     pooled_: Array = field(init=False, repr=False)  # [k]
     scores_: dict[str, Array] = field(default_factory=dict, init=False, repr=False)  # segment -> [k]
+    seldom_: Seldom | None = field(default=None, init=False, repr=False)  # of lumpy segments
 
     def fit(self, clues: Clues, y: Array, segment: Labels) -> Self:
         """Learn from held-out truths y [n, h] (NaN is left out) in segments [n]."""
@@ -80,13 +89,14 @@ class Spread:
         target = np.log(np.abs(error) / size + _FLOOR)
         self.beta_ = np.asarray(np.linalg.solve(x.T @ x + self.ridge * np.eye(x.shape[1]), x.T @ target))
         score = error / self._size(clues)[seen]
-        self.pooled_ = self._ranks(score)
+        self.pooled_ = order_statistics(score, self.levels)
         names = np.broadcast_to(segment[:, None], y.shape)[seen]
         self.scores_ = {}
         for name in np.unique(names):
             own = score[names == name]
             share = len(own) / (len(own) + self.pull_rows)
-            self.scores_[name] = share * self._ranks(own) + (1 - share) * self.pooled_
+            self.scores_[name] = share * order_statistics(own, self.levels) + (1 - share) * self.pooled_
+        self.seldom_ = self._seldom(clues, y, seen & is_lumpy(segment)[:, None])
         return self
 
     def quantiles(self, clues: Clues, segment: Labels) -> Array:
@@ -94,6 +104,9 @@ class Spread:
         size = self._size(clues)
         score = np.stack([self.scores_.get(s, self.pooled_) for s in segment])  # [n, k]
         raw = clues.mean[..., None] + size[..., None] * score[:, None, :]
+        if self.seldom_ is not None:
+            lumpy = is_lumpy(segment)
+            raw[lumpy] = self.seldom_.quantiles(clues.design()[lumpy], clues.size()[lumpy])
         return np.maximum(np.maximum.accumulate(raw, axis=2), 0.0)
 
     def _size(self, clues: Clues) -> Array:
@@ -102,8 +115,8 @@ class Spread:
             raise NotFitted(self)
         return np.asarray(np.exp(clues.design() @ self.beta_) * clues.level[:, None])
 
-    def _ranks(self, score: Array) -> Array:
-        """Order statistics with the finite-sample step: outwards from the middle."""
-        ordered, n = np.sort(score), len(score)
-        ranks = [math.floor((n + 1) * p) if p < 0.5 else math.ceil((n + 1) * p) for p in self.levels]
-        return np.asarray(ordered[np.clip(ranks, 1, n) - 1])
+    def _seldom(self, clues: Clues, y: Array, lumpy: NDArray[np.bool_]) -> Seldom | None:
+        """Learned from lumpy rows [n, h], if they are enough."""
+        if lumpy.sum() < LEAST_ROWS:
+            return None
+        return Seldom(levels=self.levels).fit(clues.design()[lumpy], clues.size()[lumpy], y[lumpy])

@@ -113,6 +113,15 @@ def test_quantiles_belong_to_the_mean_alone():
     assert scores.loc["seasonal_naive", ["pinball", "coverage_50"]].isna().all()
 
 
+def test_a_band_that_begins_at_zero_holds_its_promise_without_the_unused_lower_tail():
+    y = np.random.default_rng(0).exponential(1.0, 20_000) * (np.arange(20_000) % 4 == 0)  # 75 % zeros
+    levels = {"q05": 0.05, "q10": 0.1, "q75": 0.75, "q80": 0.8, "q90": 0.9, "q95": 0.95}
+    frame = pd.DataFrame({"y": y, **{name: np.quantile(y, level) for name, level in levels.items()}})
+    assert metrics.covered(frame) == pytest.approx({0.8: 0.8, 0.9: 0.9}, abs=0.001)
+    lower, upper = metrics.band(frame.assign(q10=1e-9), 0.8)
+    assert (lower[0], upper[0]) == (1e-9, frame["q90"][0])
+
+
 def test_a_frame_of_points_alone_has_no_bands():
     frame = _frame()[0][["unique_id", "ds", "cutoff", "y", "mean"]]
     assert metrics.score_frame(frame, ["mean"]).columns.tolist() == [

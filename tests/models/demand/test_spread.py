@@ -85,16 +85,6 @@ def test_a_segment_with_evidence_has_its_own_errors_and_a_stranger_those_of_all(
     np.testing.assert_allclose(expected, np.maximum(one.mean[0, 0] + size * fitted.pooled_, 0.0))
 
 
-@pytest.mark.parametrize("n", [1, 9, 19, 99, 1000])
-def test_order_statistics_step_outwards(n):
-    score = np.random.default_rng(n).normal(size=n)
-    found = Spread(levels=(0.1, 0.5, 0.9))._ranks(score)
-    low = sorted(score)[max(int((n + 1) * 0.1 + 1e-9), 1) - 1]
-    assert found[0] == low
-    assert found[2] == -sorted(-score)[max(int((n + 1) * 0.1 + 1e-9), 1) - 1]
-    assert found[0] <= found[1] <= found[2]
-
-
 def test_unknown_truths_and_silent_forecasts_are_left_out(fitted):
     clues, y, _ = _world(0)
     more = Clues(**{k: np.concatenate([v, v[:50]]) for k, v in clues.__dict__.items()})
@@ -115,3 +105,57 @@ def test_an_unfitted_spread_says_so():
     clues, _, _ = _world(9, 5)
     with pytest.raises(NotFitted, match="Spread is not fitted yet"):
         Spread(levels=LEVELS).quantiles(clues, _labels(5))
+
+
+def _sparse(seed, n=3000):
+    """Small parts: Poisson sales at a tenth to one a month, forecasts a little off, [n, 3]."""
+    rng = np.random.default_rng(seed)
+    rate = rng.uniform(0.1, 1.0, (n, 1)) * np.ones(3)
+    past = rng.poisson(rate[:, :1], (n, 12))
+    clues = Clues(
+        mean=rate * rng.lognormal(0, 0.2, rate.shape),
+        level=np.where(past.sum(axis=1) > 0, past.mean(axis=1), 1.0),
+        deviation=past.std(axis=1),
+        disagreement=0.2 * rate,
+        zero_rate=(past == 0).mean(axis=1),
+    )
+    return clues, rng.poisson(rate).astype(float)
+
+
+@pytest.fixture(scope="module")
+def sparse():
+    clues, y = _sparse(0)
+    return Spread(levels=LEVELS).fit(clues, y, _labels(3000, "C lumpy"))
+
+
+def test_where_most_periods_sell_nothing_low_quantiles_are_zero_and_high_ones_hold(sparse):
+    clues, y = _sparse(1)
+    quantiles = sparse.quantiles(clues, _labels(3000, "C lumpy"))
+    assert (quantiles[..., :3] == 0).mean() > 0.99
+    above = (y[..., None] > quantiles).mean(axis=(0, 1))
+    np.testing.assert_allclose(above[5:], [0.1, 0.05], atol=0.01)
+
+
+def test_a_lumpy_series_that_sold_nothing_and_is_promised_nothing_has_a_finite_band(sparse):
+    clues, _ = _sparse(2, 1)
+    nothing = {"mean": 0 * clues.mean, "disagreement": 0 * clues.mean, "deviation": np.zeros(1)}
+    still = Clues(**nothing, level=np.ones(1), zero_rate=np.ones(1))
+    assert 0 <= sparse.quantiles(still, _labels(1, "C lumpy")).max() < 3
+
+
+def test_smooth_segments_are_told_the_same_beside_lumpy_ones(fitted):
+    (smooth, y, _), (lumpy, seldom) = _world(0), _sparse(0, 30)
+    both = Clues(**{k: np.concatenate([v, getattr(lumpy, k)]) for k, v in smooth.__dict__.items()})
+    segment = np.concatenate([_labels(3000), _labels(30, "C lumpy")])
+    few = Spread(levels=LEVELS).fit(both, np.concatenate([y, seldom]), segment)
+    assert few.seldom_ is None  # 90 rows say too little
+    expected = fitted.quantiles(smooth, _labels(3000))
+    assert np.abs(few.quantiles(smooth, _labels(3000)) - expected).mean() < 0.05 * expected.mean()
+
+
+def test_a_silent_forecast_of_a_lumpy_series_has_no_quantiles(sparse):
+    clues, _ = _sparse(3, 2)
+    clues.mean[0] = np.nan
+    quantiles = sparse.quantiles(clues, _labels(2, "C lumpy"))
+    assert np.isnan(quantiles[0]).all()
+    assert np.isfinite(quantiles[1]).all()
