@@ -3,6 +3,7 @@
     qudao benchmark demand                              every set that is there
     qudao benchmark demand --sets m3,carparts           some of them, one after the other
     qudao benchmark demand --sets m3 --keep FOLDER      peers' forecasts kept there, and used again
+    qudao benchmark demand --levers                     also without each lever: twice as long, or more
 
 Reads $QUDAO_DATA (default ../shared/data), writes benchmarks/results/demand_<set>.json as soon as a set is
 done, the table between the README's `results` markers, and those of docs/rooms/demand.md. Peers (extra
@@ -28,6 +29,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pandas as pd  # noqa: E402
 
+from benchmarks.demand_levers import levers, rehearsed  # noqa: E402
 from benchmarks.demand_peers import Peers, user_seconds  # noqa: E402
 from benchmarks.demand_scores import KEYS, ablation, blends, gaps, score, segments  # noqa: E402
 from benchmarks.demand_sets import PROTOCOLS, Protocol, named, panel_of  # noqa: E402
@@ -54,7 +56,7 @@ def main() -> int:
     if absent := [p.file for p in chosen if not (folder / p.file).exists()]:
         raise ChannelError(f"Not in {folder}: {absent}. Set QUDAO_DATA to the folder of public data.")
     for protocol in chosen:
-        result = measure(protocol, folder, keep=asked.keep)
+        result = measure(protocol, folder, keep=asked.keep, by_lever=asked.levers)
         path = RESULTS / f"demand_{protocol.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -63,7 +65,7 @@ def main() -> int:
     return 0
 
 
-def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None) -> Row:
+def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None, by_lever: bool = False) -> Row:
     """Ours and the peers' forecasts of one set at the same cutoffs, and what they cost."""
     config, panel = DemandConfig.read(), panel_of(protocol, folder)
     past = demand.rehearsals(panel, protocol.horizon, config)
@@ -76,19 +78,27 @@ def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None) -> Ro
         cost = _timed(past, ends[-1])
         past.prepare(ends, workers=config.workers, tick=tick)
         told = peers.ask([_seen(panel, t, protocol.horizon) for t in ends], protocol.horizon, tick=tick)
-    frame = demand.backtest(past, config, windows=protocol.windows)
+    frame, sums = demand.backtest(past, config, windows=protocol.windows), SUMS[panel.freq.letter]
     outer = blends(past, ends)[[*KEYS, "q02.5", "q97.5"]]
     frame = frame.merge(outer, on=KEYS, how="left").merge(told, on=KEYS, how="left")
     return {
         "protocol": asdict(protocol),
         **(judged := _judged(frame, panel, config, peers, cost)),
         "best_peer": best_peer(judged["peers"], by_sums=protocol.by_sums),
-        "ablation": ablation(past, ends, frame, sums=SUMS[panel.freq.letter]),
+        "ablation": ablation(past, ends, frame, sums=sums),
+        "levers": _levers(past, ends, frame, config, sums) if by_lever else [],
         "wall_seconds": round(time.perf_counter() - started, 1),
         "last_window": cost,
         "settings": config.model_dump(mode="json"),
         "made_with": _versions(),
     }
+
+
+def _levers(
+    past: Rehearsals, ends: list[int], frame: pd.DataFrame, config: DemandConfig, sums: int
+) -> list[Row]:
+    with steps(len(rehearsed(past.panel, config)), "levers") as tick:
+        return levers(past, ends, frame, config, sums=sums, tick=tick)
 
 
 def _judged(frame: pd.DataFrame, panel: Panel, config: DemandConfig, peers: Peers, cost: Row) -> Row:
@@ -172,6 +182,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", help=f"sets, with commas: {every} (default: all)")
     parser.add_argument("--data", help="one set")
     parser.add_argument("--keep", type=Path, help="folder to keep peers' forecasts in, and to use again")
+    parser.add_argument(
+        "--levers", action="store_true", help="also without each lever (benchmarks/demand_levers.py)"
+    )
     return parser.parse_args()
 
 

@@ -32,17 +32,21 @@ Frame = pd.DataFrame
 Row = dict[str, Any]
 
 
-def blends(past: Rehearsals, ends: list[int], *, without: str | None = None) -> Frame:
-    """What the model of each cutoff says, or would say without a member; keys, `mean`, q02.5 to q97.5."""
-    parts = []
+def blends(past: Rehearsals, ends: list[int], *, without: str | None = None, **parts: Any) -> Frame:
+    """What the model of each cutoff says, or would say without a member or with another stack or spread.
+
+    Keys, `mean`, q02.5 to q97.5.
+    """
+    frames = []
     for t in ends:
         told, replay = past.kept[t], past.replay(t)
         names = tuple(name for name in replay.names if name != without)
         layers = told.layers[..., [replay.names.index(name) for name in names]]
-        mean, bands = Blend.learn(told.panel, replay.only(names), WIDE).answer(told.panel, layers)
+        blend = Blend.learn(told.panel, replay.only(names), WIDE, **parts)
+        mean, bands = blend.answer(told.panel, layers)
         said = {"mean": mean} | {quantile_name(p): bands[..., k] for k, p in enumerate(WIDE)}
-        parts.append(long(told.panel, said))
-    return pd.concat(parts, ignore_index=True)
+        frames.append(long(told.panel, said))
+    return pd.concat(frames, ignore_index=True)
 
 
 def long(panel: Panel, layers: dict[str, Any]) -> Frame:
@@ -98,14 +102,21 @@ def segments(frame: Frame, segment: "pd.Series[str]") -> list[Row]:
 def ablation(past: Rehearsals, ends: list[int], frame: Frame, *, sums: int) -> list[Row]:
     """The whole stack, then without each member: what it scores and what it loses."""
     names = past.replay(ends[0]).names
+    without = names if len(names) > 1 else ()
+    said = {name: blends(past, ends, without=name) for name in without}
+    return losses({"none": blends(past, ends)} | said, frame, sums=sums)
+
+
+def losses(said: dict[str, Frame], frame: Frame, *, sums: int) -> list[Row]:
+    """What blends (the first of them whole) score on the frame's rows, and what each loses."""
     base = frame[[*KEYS, "y", "scale_mase", "scale_rmsse"]]
-    rows = []
-    for name in (None, *names) if len(names) > 1 else (None,):
-        said = base.merge(blends(past, ends, without=name), on=KEYS)
-        rows.append({"without": name or "none"} | score(said, "mean", sums=sums))
+    rows = [
+        {"without": name} | score(base.merge(told, on=KEYS), "mean", sums=sums) for name, told in said.items()
+    ]
     whole = rows[0]
     for row in rows:
         row["wape_lost"], row["agg_lost"] = row["wape"] - whole["wape"], row["agg_wape"] - whole["agg_wape"]
+        row["pinball_lost"] = row["pinball"] - whole["pinball"]
     return [_clean(row) for row in rows]
 
 

@@ -25,12 +25,13 @@ _HEAD = "| data | method | WAPE | of sums | MASE | RMSSE | bias | pinball | 80 %
 
 
 def write_tables(root: Path) -> None:
-    """The README's table and the two of docs/rooms/demand.md."""
+    """The README's table and the three of docs/rooms/demand.md."""
     results = _results(root / "benchmarks" / "results")
     _between(root / "README.md", "results", "\n".join(_short(results)))
     page = root / "docs" / "rooms" / "demand.md"
     _between(page, "results", "\n".join(_whole(results)))
-    _between(page, "ablation", "\n".join(_ablation(results)))
+    _between(page, "ablation", "\n".join(_ablation(results, "ablation")))
+    _between(page, "levers", "\n".join(_ablation(results, "levers")))
 
 
 def _results(folder: Path) -> dict[str, Row]:
@@ -85,11 +86,12 @@ def _whole(results: dict[str, Row]) -> list[str]:
     return lines
 
 
-def _ablation(results: dict[str, Row]) -> list[str]:
-    lines = ["| data | without | WAPE | lost | of sums | lost | bias | pinball |", "|---" * 8 + "|"]
-    columns = ("wape", "wape_lost", "agg_wape", "agg_lost", "bias", "pinball")
+def _ablation(results: dict[str, Row], part: str) -> list[str]:
+    """What the model scores without each member, or lever."""
+    lines = ["| data | without | WAPE | lost | of sums | lost | bias | pinball | lost |", "|---" * 9 + "|"]
+    columns = ("wape", "wape_lost", "agg_wape", "agg_lost", "bias", "pinball", "pinball_lost")
     for name, result in results.items():
-        for row in result.get("ablation", []):
+        for row in result.get(part, []):
             lines.append(f"| {name} | {row['without']} | {_cells(row, columns)} |")
     return lines
 

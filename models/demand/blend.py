@@ -54,16 +54,24 @@ class Blend:
     spread: Spread
 
     @classmethod
-    def learn(cls, panel: Panel, replay: Replay, levels: tuple[float, ...]) -> Self:
+    def learn(
+        cls,
+        panel: Panel,
+        replay: Replay,
+        levels: tuple[float, ...],
+        *,
+        stack: type[Stack] = Stack,
+        spread: type[Spread] = Spread,
+    ) -> Self:
         """From a replay; volume classes are those of `panel`."""
         segments = Segments().fit(panel.y, panel.freq.season)
         segment = np.concatenate([segments.names(p.y, p.freq.season) for p in replay.panels])
         layers, y = np.concatenate(replay.forecasts), np.concatenate(replay.truths)
         window = np.repeat(np.arange(len(replay.truths)), [len(truth) for truth in replay.truths])
-        stack = Stack(names=replay.names).fit(layers, y, segment, window=window)
-        means = replay.parts(stack.combine(layers, segment))
+        blended = stack(names=replay.names).fit(layers, y, segment, window=window)
+        means = replay.parts(blended.combine(layers, segment))
         found = joined(*map(clues, replay.panels, replay.forecasts, means))
-        return cls(segments, stack, Spread(levels=levels).fit(found, y, segment))
+        return cls(segments, blended, spread(levels=levels).fit(found, y, segment))
 
     def answer(self, panel: Panel, layers: Array) -> tuple[Array, Array]:
         """Mean [n, h] and quantiles [n, h, k] of the periods after the panel's cutoff."""
