@@ -65,7 +65,8 @@ def _giant(panel: Panel) -> Iterator[str]:
 def _break(panel: Panel) -> Iterator[str]:
     past, last = panel.y[:, :-1], panel.y[:, -1]
     seen = np.isfinite(past)
-    known = (seen.sum(axis=1) >= _LEAST) & np.isfinite(last)
+    sells = (np.nan_to_num(past) > 0).sum(axis=1) * 2 > seen.sum(axis=1)  # of rare sales one more proves less
+    known = (seen.sum(axis=1) >= _LEAST) & np.isfinite(last) & sells
     most = np.where(seen, past, -np.inf).max(axis=1, initial=-np.inf)
     least = np.where(seen, past, np.inf).min(axis=1, initial=np.inf)
     broken = known & ((last > _BREAK * most) & (most > 0) | (last < least / _BREAK))
