@@ -205,13 +205,18 @@ def backtest(
 ) -> None:
     """An honest comparison with planners' methods on your own file; no warehouse needed."""
     from training.settings import CONFIG, DemandConfig
-    from training.trial import Trial, panel_of_file, run_trial
+    from training.trial import Trial, open_file, run_trial
 
-    panel = panel_of_file([data], profile, freq=freq)
+    opened = open_file([data], profile, freq=freq)
+    panel = opened.panel
     asked = Trial(horizon=horizon, windows=windows, plans=not without_plans, show=not quiet)
     settings = DemandConfig.read(config or CONFIG)
-    result = run_trial(panel, settings, asked, out, title=f"Backtest of {data.name}")
+    title, notes = f"Backtest of {data.name}", opened.notes(asked)
+    result = run_trial(panel, settings, asked, out, title=title, notes=notes)
     console.print(_leaderboard(result.table, f"{panel.n:,} series, {horizon} {panel.freq.noun}s ahead"))
+    for note in result.report["notes"]:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+    console.print(f"Known ahead: {result.report['about']['plans']}.", markup=False, highlight=False)
     console.print(f"Read {out}/report.html; numbers in report.json, forecasts in forecasts.parquet.")
 
 

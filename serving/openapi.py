@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from serving.answers import ANSWERS, Answerer
 from serving.errors import MEDIA_TYPE, PROBLEMS, Problem, ProblemBody
 from serving.pages import ModelList
-from serving.rooms import added, anomaly, dealer_plan, demand, explanation, overrides
+from serving.rooms import added, anomaly, dealer_plan, demand, explanation, nowcast, overrides
 
 Json = dict[str, Any]
 _ANY_READ = (401, 403, 404, 405, 429, 503)
@@ -65,6 +65,7 @@ def _paths() -> Json:
         explanation.ROUTE: {"get": _explanation()},
         overrides.ROUTE: {"post": _override()},
         added.ROUTE: {"get": _fva()},
+        nowcast.ROUTE: {"post": _nowcast()},
         **{route: {"post": _answered(one)} for route, one in ANSWERS.items()},
         "/v1/alerts": {"get": _alerts()},
         "/v1/alerts/{alert_id}/verdict": {"post": _verdict()},
@@ -157,6 +158,16 @@ def _fva() -> Json:
     }
 
 
+def _nowcast() -> Json:
+    content = {"schema": {"$ref": f"{_REF}NowcastRequest"}, "example": dict(nowcast.EXAMPLE)}
+    return {
+        "operationId": "nowcast",
+        "summary": "What a period's sell-out will come to, from the outlets that have reported so far",
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": _responses("NowcastResponse", "The period so far, and to come.", _ANY_CALL),
+    }
+
+
 def _prefix(one: Answerer) -> str:
     return "".join(word.capitalize() for word in one.operation.split("_"))
 
@@ -212,6 +223,8 @@ def _schemas() -> Json:
     schemas |= _named(explanation.Response, "Explanation", "serialization")
     schemas |= _named(overrides.Request, "Override", "validation")
     schemas |= _named(overrides.Response, "Override", "serialization")
+    schemas |= _named(nowcast.Request, "Nowcast", "validation")
+    schemas |= _named(nowcast.Response, "Nowcast", "serialization")
     schemas |= _named(added.Response, "Fva", "serialization")
     first = [name for name in _FIRST if name in schemas]
     return {name: schemas[name] for name in [*first, *sorted(schemas.keys() - set(first))]}

@@ -22,11 +22,12 @@ from starlette.routing import Route
 from features.frequency import frequency
 from features.lake import Lake
 from serving.errors import REQUEST_ID, NotReady, Problem
+from serving.hand import now
 from serving.metrics import expose
 from serving.parse import parse
 from serving.questions import Question
 from serving.recall import recalled, unknown
-from serving.rooms import added, anomaly, dealer_plan, explanation, overrides
+from serving.rooms import added, anomaly, dealer_plan, explanation, nowcast, overrides
 from serving.rooms.demand import model_used
 from serving.scores import Scores
 from serving.security.guard import CALLER, ROLE
@@ -204,6 +205,21 @@ def _overridden(request: Request, body: bytes) -> Response:
     return _of_demand(answer, snapshot, len({cell.unique_id for cell in answer.cells}))
 
 
+async def _nowcast(request: Request) -> Response:
+    return await run_in_threadpool(_nowcasted, request, await request.body())
+
+
+def _nowcasted(request: Request, body: bytes) -> Response:
+    """What a period's sell-out will come to, from the outlets that have reported."""
+    try:
+        asked = parse(nowcast.Request, body, known=nowcast.FIELDS)
+        answer = nowcast.answer(asked, request.app.state.sell_out, now())
+    except Problem as problem:
+        return problem.response()
+    headers = {"Qudao-Data": answer.data_version, "Qudao-Series": str(len(answer.series))}
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
 async def _fva(request: Request) -> Response:
     return await run_in_threadpool(_added, request)
 
@@ -292,5 +308,6 @@ def application() -> Starlette:
         Route(explanation.ROUTE, _explanation),
         Route(overrides.ROUTE, _override, methods=["POST"]),
         Route(added.ROUTE, _fva),
+        Route(nowcast.ROUTE, _nowcast, methods=["POST"]),
     ]
     return Starlette(routes=routes)

@@ -16,6 +16,7 @@ POSTED = frozenset(
     {
         "/v1/forecasts",
         "/v1/forecasts/overrides",
+        "/v1/sell-out/nowcast",
         "/v1/dealers/health",
         "/v1/dealers/growth",
         "/v1/dealers/admission",

@@ -22,6 +22,7 @@ from serving.parse import parse
 from serving.questions import Questions
 from serving.recall import question_of
 from serving.rooms import demand
+from serving.rooms.nowcast import SellOut
 from serving.security.audit import Audit
 from serving.security.guard import Guard
 from serving.settings import Settings
@@ -56,6 +57,7 @@ class Endpoints:
         pages.state.shelf, pages.state.board = self.demand, self.board
         pages.state.warehouse, pages.state.decisions = settings.warehouse, self.decisions
         pages.state.settings, pages.state.questions = settings, self.questions
+        pages.state.sell_out = SellOut(settings.warehouse)
         pages.state.hand, pages.state.audit = self.hand, Audit(settings.audit_file)
 
     async def __is_ready__(self) -> bool:

@@ -5,13 +5,14 @@ shows the same with drawings, in one file that needs no network, font or script.
 whole or not at all.
 
 `about` says what the numbers rest on, and is printed as it is: `data_version`, `code_version`,
-`plans` (names known ahead), `delay` (periods until sales are on record), and whatever else.
+`plans` (names known ahead), `delay` (periods until sales are on record), and whatever else. `notes` are
+sentences on what is odd in the data; they stand on top.
 
 Errors: those of training.scorecard. Every text from data is escaped.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,13 @@ _TEMPLATE = "report.html.j2"
 _GOOD, _FAIR = 0.03, 0.08  # how far a band's share of truths may be from what it promises
 
 
-def write_report(evidence: Evidence, *, out: Path, title: str, about: Mapping[str, Any]) -> dict[str, Any]:
+def write_report(
+    evidence: Evidence, *, out: Path, title: str, about: Mapping[str, Any], notes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write `out`/report.json and `out`/report.html; returns what the JSON holds."""
     card = scorecard(evidence)
-    report = {"title": title, "headline": wording.headline(card), "about": dict(about), **card}
+    report: dict[str, Any] = {"title": title, "headline": wording.headline(card), "notes": list(notes)}
+    report |= {"about": dict(about), **card}
     page = render(report, evidence)
     out.mkdir(parents=True, exist_ok=True)
     _replace(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False, default=str))

@@ -89,6 +89,8 @@ def _with_article(name: str) -> str:
 def _error(card: Mapping[str, Any]) -> str:
     noun, rows = _noun(card), {row["over"]: row for row in card["improvement"]}
     said = f"The stack's WAPE is {percent(card['methods'][STACK]['wape'])}"
+    if card["methods"][STACK]["wape"] is None:
+        return "Nothing was sold in what was judged: there is no WAPE."
     hardest = best(card, "planner")
     if hardest is None:
         return f"{said}."

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 Raw = pd.Series  # one column of a file, of whatever type its reader gave it
 Flags = NDArray[np.bool_]
+_MONEY = "[$€£¥￥]"
 _FLAGS = {"1": True, "true": True, "yes": True, "y": True, "是": True} | {
     "0": False, "false": False, "no": False, "n": False, "否": False
 }  # fmt: skip
@@ -40,13 +41,23 @@ def numbers(
     """Numbers; null where blank or unreadable, and which were unreadable."""
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64"), np.zeros(len(column), dtype=bool)
-    cleaned = texts(column)
-    if thousands:
+    cleaned = _without_sign(texts(column))
+    if thousands == " ":
+        cleaned = cleaned.str.replace(r"\s", "", regex=True)  # narrow and unbreakable ones too
+    elif thousands:
         cleaned = cleaned.str.replace(thousands, "", regex=False)
     if decimal != ".":
         cleaned = cleaned.str.replace(decimal, ".", regex=False)
     values = pd.to_numeric(cleaned.where(cleaned != ""), errors="coerce").astype("float64")
     return values, np.asarray((cleaned != "") & values.isna(), dtype=bool)
+
+
+def _without_sign(cells: "pd.Series[str]") -> "pd.Series[str]":
+    """Cells without the sign of money, when there is one kind in the column; two kinds stay, as faults."""
+    signed = cells[cells.str.contains(_MONEY, regex=True)]
+    if signed.empty or signed.str.findall(_MONEY).str[0].nunique() > 1:
+        return cells
+    return cells.str.replace(_MONEY, "", regex=True).str.strip()
 
 
 def flags(column: "Raw[Any]") -> "tuple[pd.Series[bool], Flags]":

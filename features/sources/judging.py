@@ -25,6 +25,8 @@ from features.tables.checks import N_FIRST, NO_ROWS, offenders
 
 Tables = dict[str, pd.DataFrame]
 _IDS = {"dealers": "dealer_id", "products": "sku_id"}
+_FIRST_DAY = pd.Timestamp("1950-01-01")  # an earlier one is a slip or a placeholder
+_N_ALIASES = 8
 _SOURCE = {"known_at": "period_start"}  # both come from the row's date
 
 
@@ -85,7 +87,8 @@ def quarantined(parts: list[Part], faults: list[Fault]) -> pd.DataFrame:
 
 def _wanted(column: str, use: str, aliases: Mapping[str, tuple[str, ...]], header: frozenset[str]) -> str:
     others = aliases.get({"qty_sell_in": "quantity", "dates": "date"}.get(use.split(".")[-1], use), ())
-    also = f" (or {', '.join(others)})" if others else ""
+    more = ", ..." if len(others) > _N_ALIASES else ""
+    also = f" (or {', '.join(others[:_N_ALIASES])}{more})" if others else ""
     return f'a column "{column}"{also} for {use} among the {len(header)} of the file.{hint(column, header)}'
 
 
@@ -116,6 +119,9 @@ def _future(name: str, frame: pd.DataFrame, readings: list[Reading], as_of: pd.T
     where = np.flatnonzero(frame["event_at"] > as_of)
     if len(where):
         yield Fault(name, "in the future", "event_at", f"nothing observed after {as_of:%Y-%m-%d}", where)
+    where = np.flatnonzero(frame["event_at"] < _FIRST_DAY)
+    if len(where):
+        yield Fault(name, "too long ago", "event_at", f"nothing observed before {_FIRST_DAY:%Y-%m-%d}", where)
 
 
 def _read(reading: Reading, fault: Fault) -> Fault:

@@ -101,10 +101,25 @@ def _rule(table: Table, column: str, expected: str) -> tuple[str, str, str]:
 
 def _keys(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:
     where = np.flatnonzero(duplicated(frame, table.stored_key))
-    if len(where):
-        key = " + ".join(table.key)
-        expected = f"one row for each {key} known at one moment"
-        yield Fault(table.name, "duplicate key", key, expected, where, offenders(table, frame, where))
+    if not len(where):
+        return
+    key = " + ".join(table.key)
+    if apart := _apart(table, frame, where):
+        expected = f"one {apart} for each {key} at one time"
+        yield Fault(table.name, "two at one time", apart, expected, where, offenders(table, frame, where))
+        return
+    expected = f"one row for each {key} known at one moment"
+    yield Fault(table.name, "duplicate key", key, expected, where, offenders(table, frame, where))
+
+
+def _apart(table: Table, frame: pd.DataFrame, where: Positions) -> str:
+    """The first attribute in which rows of one key differ, of a table with one row an id."""
+    if len(table.key) > 1:
+        return ""
+    some = frame.iloc[where]
+    rest = [name for name in frame.columns if name not in {*table.stored_key}]
+    values = some.groupby(list(table.stored_key))[rest].nunique(dropna=False).max()
+    return next((str(name) for name in rest if values[name] > 1), "")
 
 
 def _quantities(table: Table, frame: pd.DataFrame) -> Iterator[Fault]:

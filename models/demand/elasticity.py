@@ -13,10 +13,12 @@ Shapes: n series, t periods, p plans, h periods ahead. Uplifts are log units.
 Source: Blattberg and George (1991), Shrinkage estimation of price and promotional
         elasticities, JASA 86; Copas (1983), Regression, prediction and shrinkage, JRSS B 45
         (the slope on what was left out); two-way within estimator.
-Limits: zero units say nothing in logs and are left out; effects are clipped to a factor of
-        20 either way; observational, so a plan that always coincides with something else
-        takes its credit. Events common to all series are left to the calendar; where the
-        net price is known, list price and discount are left out: they would tell it twice.
+Limits: zero units say nothing in logs and are left out; effects are clipped to the square of the largest
+        factor that plans on record had in the channel (at least 2, at most 20, either way), so that a price
+        in another unit does not multiply a forecast; observational, so a plan that always
+        coincides with something else takes its credit. Events common to all series are left to the
+        calendar; where the net price is known, list price and discount are left out: they would
+        tell it twice.
 
 >>> rng = np.random.default_rng(0)
 >>> price = np.exp(rng.normal(0, 0.2, size=(30, 60)))
@@ -41,7 +43,8 @@ from features.windows import around_mean
 from models.errors import NotFitted
 
 Array = NDArray[np.float64]
-_WIDEST = np.log(20.0)
+_WIDEST = float(np.log(20.0))
+_LEAST_WIDE = float(np.log(2.0))
 _LEAST_SHARE = 1e-4  # of a plan's variance must be its own, or it is a calendar event common to all
 _IN_NET_PRICE = frozenset({"list_price", "discount"})
 _STRETCHES = 8  # of time, each left out in turn
@@ -59,6 +62,7 @@ class Elasticity:
     series_: pd.DataFrame = field(init=False, repr=False)  # unique_id -> [p]
     group_: pd.DataFrame = field(init=False, repr=False)  # sku_id -> [p]
     overall_: Array = field(init=False, repr=False)  # [p]
+    widest_: float = field(default=_WIDEST, init=False)  # log units, of any effect
 
     def fit(self, panel: Panel) -> Self:
         """Learn coefficients from the observed periods."""
@@ -71,6 +75,8 @@ class Elasticity:
         self.overall_ = overall * self.strength_
         self.group_ = pd.DataFrame(group * self.strength_, index=names)
         self.series_ = pd.DataFrame(series * self.strength_, index=pd.Index(panel.ids))
+        seen = np.abs(np.einsum("ntp,np->nt", self.change(panel, 0), self.coefficients(panel)))
+        self.widest_ = float(np.clip(2 * seen.max(initial=0.0), _LEAST_WIDE, _WIDEST))
         return self
 
     def coefficients(self, panel: Panel) -> Array:
@@ -87,7 +93,7 @@ class Elasticity:
         A missing plan counts as the usual one; where none is usual, the plan has no effect.
         """
         beta, change = self.coefficients(panel), self.change(panel, horizon)
-        return np.asarray(np.clip(np.einsum("ntp,np->nt", change, beta), -_WIDEST, _WIDEST))
+        return np.asarray(np.clip(np.einsum("ntp,np->nt", change, beta), -self.widest_, self.widest_))
 
     def change(self, panel: Panel, horizon: int) -> Array:
         """Each plan (a price in logs) against its usual last year, [n, t + h, p]."""

@@ -69,7 +69,7 @@ class Nowcast:
     replays: int = 8
     levels: tuple[float, ...] = LEVELS
     pull_: float | None = field(default=None, init=False)
-    spread_: Spread = field(init=False, repr=False)
+    spread_: Spread | None = field(init=False, repr=False)  # None: nothing was missing at this age
     freq_: Frequency = field(init=False, repr=False)
     losses_: dict[float, float] = field(
         default_factory=dict, init=False, repr=False
@@ -89,7 +89,9 @@ class Nowcast:
             truths.append(np.where(told.missing > 0, truth, np.nan))  # what is complete has no error to learn
         joined = Clues(**{name: np.concatenate([getattr(c, name) for c in clues]) for name in _CLUES})
         y = np.concatenate(truths)[:, None]
-        self.spread_ = Spread(levels=self.levels).fit(joined, y, _same(len(y)))
+        self.spread_ = (
+            Spread(levels=self.levels).fit(joined, y, _same(len(y))) if np.isfinite(y).any() else None
+        )
         return self
 
     def predict(self, sell_out: pd.DataFrame, *, period: pd.Timestamp, moment: pd.Timestamp) -> pd.DataFrame:
@@ -99,7 +101,9 @@ class Nowcast:
         seen = Reports.of(sell_out, self.freq_, moment, last=period)
         t = seen.position(period)
         told = estimate(seen, t, pull=self.pull_)
-        bands = self.spread_.quantiles(_clues(seen, t, told), _same(len(told.mean)))[:, 0]
+        bands = np.repeat(told.mean[:, None], len(self.levels), axis=1)
+        if self.spread_ is not None:
+            bands = self.spread_.quantiles(_clues(seen, t, told), _same(len(told.mean)))[:, 0]
         bands = np.where(told.missing[:, None] > 0, bands, told.reported[:, None])
         bands = np.maximum(bands, told.reported[:, None])
         rate = np.where(told.mean > 0, told.reported / np.where(told.mean > 0, told.mean, 1.0), 1.0)

@@ -10,7 +10,7 @@ from models.metrics import wape
 from tests.panels import small_channel
 from tests.sales_files import as_csv, as_table
 from tests.toy_room import toy
-from training.trial import Trial, panel_of_file, run_trial
+from training.trial import Trial, open_file, panel_of_file, run_trial
 
 BANDS = ["q05", "q10", "q25", "q50", "q75", "q90", "q95"]
 PROMISED = ["unique_id", "ds", "cutoff", "y", "mean", *BANDS]
@@ -106,6 +106,29 @@ def test_a_file_without_sales_is_refused(tmp_path):
     (tmp_path / "empty.csv").write_text("dealer,sku,date,qty\n", encoding="utf-8")
     with pytest.raises(ChannelError):
         panel_of_file([tmp_path / "empty.csv"], "generic")
+
+
+def test_what_is_odd_in_a_file_stands_on_top_of_the_report(panel, tmp_path):
+    table = as_table(panel).assign(remark="hello")
+    table.loc[table["dealer"] == table["dealer"].iloc[0], "qty"] = 7.0
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    opened = open_file([tmp_path / "odd.csv"], "generic")
+    notes = opened.notes(ASKED)
+    assert notes[0].startswith('Column "remark" is text')
+    assert any("never changed" in note for note in notes)
+    made = run_trial(opened.panel, QUICK, ASKED, tmp_path / "out", title="Odd", notes=notes)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert made.report["notes"] == notes
+    assert "Look at this first" in page
+
+
+def test_a_file_of_zeros_is_tried_and_said_to_be_one(panel, tmp_path):
+    as_table(panel).assign(qty=0.0).to_csv(tmp_path / "zeros.csv", index=False)
+    opened = open_file([tmp_path / "zeros.csv"], "generic")
+    made = run_trial(opened.panel, QUICK, ASKED, tmp_path / "out", title="Zeros", notes=opened.notes(ASKED))
+    assert (made.frame[["mean", *BANDS]] < 0.01).all(axis=None)
+    assert made.report["headline"][0] == "Nothing was sold in what was judged: there is no WAPE."
+    assert "never sold anything" in made.report["notes"][0]
 
 
 def test_too_short_a_history_writes_nothing(panel, tmp_path):

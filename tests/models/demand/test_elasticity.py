@@ -95,9 +95,16 @@ def test_a_deeper_cut_than_any_seen_still_sells_more(market, fitted):
     np.testing.assert_allclose(uplift[2] - uplift[1], own * np.log(0.4 / 0.6))
 
 
-def test_no_effect_is_more_than_a_factor_of_twenty(market, fitted):
+def test_no_effect_is_more_than_the_square_of_the_largest_on_record(market, fitted):
     extreme = fitted.uplift(_priced(market, 1e-6), AHEAD)[:, T]
-    np.testing.assert_allclose(extreme, np.log(20))
+    seen = np.abs(fitted.uplift(market, AHEAD)[:, :T]).max()
+    np.testing.assert_allclose(extreme, np.clip(2 * seen, np.log(2), np.log(20)))
+
+
+def test_a_price_in_another_unit_at_most_doubles_what_a_quiet_channel_sells(market):
+    plans = {name: np.ones_like(plan) for name, plan in market.plans.items()}
+    quiet = replace(market, plans=plans)
+    assert Elasticity().fit(quiet).uplift(_priced(quiet, 1e-3), AHEAD).max() <= np.log(2) + 1e-12
 
 
 def _priced(panel: Panel, factor: float) -> Panel:
