@@ -135,6 +135,6 @@ class Spread:
             raise NotFitted(self)
         return np.asarray(np.exp(clues.design() @ self.beta_) * clues.level[:, None])
 
-    def _seldom(self, clues: Clues, y: Array, rows: NDArray[np.bool_]) -> Seldom:
-        """Learned from rows [n, h]."""
+    def _seldom(self, clues: Clues, y: Array, rows: NDArray[np.bool_]) -> Seldom | None:
+        """Learned from rows [n, h]; None: bands around the mean, no probability of zero."""
         return Seldom(levels=self.levels).fit(clues.design()[rows], clues.size()[rows], y[rows])
