@@ -187,9 +187,9 @@ class PlainStack(Stack):
 
 @dataclass(kw_only=True)
 class PlainSpread(Spread):
-    """Lumpy series' bands around their mean."""
+    """Lumpy series' bands around their mean; nobody says how likely zero is."""
 
-    def _seldom(self, clues: Clues, y: Array, lumpy: NDArray[np.bool_]) -> Seldom | None:
+    def _seldom(self, clues: Clues, y: Array, rows: NDArray[np.bool_]) -> Seldom | None:
         return None
 
 

@@ -43,7 +43,7 @@ def blends(past: Rehearsals, ends: list[int], *, without: str | None = None, **p
         names = tuple(name for name in replay.names if name != without)
         layers = told.layers[..., [replay.names.index(name) for name in names]]
         blend = Blend.learn(told.panel, replay.only(names), WIDE, **parts)
-        mean, bands = blend.answer(told.panel, layers)
+        mean, bands, _ = blend.answer(told.panel, layers)
         said = {"mean": mean} | {quantile_name(p): bands[..., k] for k, p in enumerate(WIDE)}
         frames.append(long(told.panel, said))
     return pd.concat(frames, ignore_index=True)

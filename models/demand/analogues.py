@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from features.panel import Panel
 from features.windows import level, window_mean
 from models.demand.forecast import LEVELS, Likeness
+from models.demand.ranks import zeroed
 from models.demand.usual import Usual
 from models.errors import NotFitted
 
@@ -59,6 +60,7 @@ class Guess:
 
     mean: Array  # [n, h]
     quantiles: Array  # [n, h, k]
+    zero_probability: Array  # [n, h] fraction; NaN without any analogue
     named: list[tuple[Likeness, ...]]  # [n]
 
 
@@ -106,18 +108,18 @@ class Analogues:
         told = np.exp(self.usual_.predict(static))
         lately = panel.y[:, -panel.freq.season :]
         count, own = np.isfinite(lately).sum(axis=1), np.nan_to_num(window_mean(lately, lately.shape[1]))
-        mean, quantiles = np.zeros(panel.n), np.zeros((panel.n, len(LEVELS)))
+        mean, zero, quantiles = np.zeros(panel.n), np.zeros(panel.n), np.zeros((panel.n, len(LEVELS)))
         named: list[tuple[Likeness, ...]] = [()] * panel.n
         for rows, question in self._questions(static, count):
             share = count[rows] / (count[rows] + question.pull)
             guess = share * own[rows] + (1 - share) * told[rows]
             near = self._nearest(static.iloc[rows], told[rows], question.told)
-            ratio, bands = _spread(question.ratios, near)
+            ratio, bands, zero[rows] = _spread(question.ratios, near)
             mean[rows], quantiles[rows] = guess * ratio, guess[:, None] * bands
             for row, like in zip(rows, near, strict=True):
                 named[row] = self._named(static.iloc[row], like[: self.named])
-        flat = np.repeat(quantiles[:, None, :], horizon, axis=1)
-        return Guess(mean=np.repeat(mean[:, None], horizon, axis=1), quantiles=flat, named=named)
+        flat = [np.repeat(told[:, None], horizon, axis=1) for told in (mean, quantiles, zero)]
+        return Guess(mean=flat[0], quantiles=flat[1], zero_probability=flat[2], named=named)
 
     def _hidden(self, new: tuple[str, ...]) -> Array:
         """Log size of each known series, told by attributes with what is new hidden, [known]."""
@@ -209,11 +211,13 @@ def _over(truth: Array, guess: Array) -> Array:
     return np.asarray(np.minimum(truth / np.maximum(guess, 1e-12), _LARGEST_RATIO))
 
 
-def _spread(ratios: Array, near: Rows) -> tuple[Array, Array]:
-    """Mean and quantiles of the analogues' ratios, [n] and [n, k]; 1 where there are none."""
+def _spread(ratios: Array, near: Rows) -> tuple[Array, Array, Array]:
+    """Mean [n], quantiles [n, k] and share of zeros [n] of the analogues' ratios; 1, 1, NaN without any."""
     if not near.shape[1]:
-        return np.ones(len(near)), np.ones((len(near), len(LEVELS)))
+        return np.ones(len(near)), np.ones((len(near), len(LEVELS))), np.full(len(near), np.nan)
     flat = ratios[near].reshape(len(near), -1)
     none = ~np.isfinite(flat).any(axis=1)
     flat[none] = 1.0
-    return np.nanmean(flat, axis=1), np.nanquantile(flat, LEVELS, axis=1).T
+    zero = np.where(none, np.nan, (flat <= 0).sum(axis=1) / np.isfinite(flat).sum(axis=1))
+    bands = zeroed(np.nanquantile(flat, LEVELS, axis=1).T, LEVELS, zero)
+    return np.nanmean(flat, axis=1), bands, zero

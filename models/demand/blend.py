@@ -1,7 +1,7 @@
 """Blend: the stack and the spread that a replay teaches, as one belief over what members say.
 
 In:   what members said at past cutoffs and what then happened (`Replay`); then their forecasts of the
-      future, layers [n, h, m].   Out: mean [n, h] and quantiles [n, h, k], units.
+      future, layers [n, h, m].   Out: mean [n, h] and quantiles [n, h, k], units; probability of zero [n, h].
 
 It knows nothing of how members are made: leave a layer out, and it is the model without that member.
 
@@ -73,11 +73,13 @@ class Blend:
         found = joined(*map(clues, replay.panels, replay.forecasts, means))
         return cls(segments, blended, spread(levels=levels).fit(found, y, segment))
 
-    def answer(self, panel: Panel, layers: Array) -> tuple[Array, Array]:
-        """Mean [n, h] and quantiles [n, h, k] of the periods after the panel's cutoff."""
+    def answer(self, panel: Panel, layers: Array) -> tuple[Array, Array, Array]:
+        """Mean [n, h], quantiles [n, h, k] and probability of zero [n, h] of the periods after the cutoff."""
         segment = self.segments.names(panel.y, panel.freq.season)
         mean = self.stack.combine(layers, segment)
-        return mean, self.spread.quantiles(clues(panel, layers, mean), segment)
+        found = clues(panel, layers, mean)
+        spread = self.spread
+        return mean, spread.quantiles(found, segment), spread.zero_probability(found, segment)
 
 
 def clues(panel: Panel, layers: Array, mean: Array) -> Clues:

@@ -2,15 +2,17 @@
 
 Shapes: n series, h periods ahead, k quantile levels, ascending. Units are those of demand.
 `mean` is the expectation (sums of means are means of sums); `quantiles` never cross and
-are never negative; `members` are the single forecasts that were blended.
+are never negative; `zero_probability` is how likely nothing sells, and quantiles up to that level are
+zero; `members` are the single forecasts that were blended.
 
 >>> f = Forecast(ids=np.array(["D1/S1"], dtype=object), cutoff=pd.Timestamp("2017-09-01"),
 ...     periods=pd.to_datetime(["2017-10-01"]), mean=np.array([[5.0]]), levels=(0.1, 0.5, 0.9),
-...     quantiles=np.array([[[2.0, 4.0, 9.0]]]), members={}, notes=np.array([""], dtype=object))
->>> f.quantile(0.7)
-array([[6.5]])
+...     quantiles=np.array([[[0.0, 4.0, 9.0]]]), zero_probability=np.array([[0.2]]), members={},
+...     notes=np.array([""], dtype=object))
+>>> f.quantile(0.7), f.quantile(0.35), f.quantile(0.2)
+(array([[6.5]]), array([[2.]]), array([[0.]]))
 >>> f.frame().columns.tolist()
-['unique_id', 'ds', 'cutoff', 'mean', 'q10', 'q50', 'q90', 'note']
+['unique_id', 'ds', 'cutoff', 'mean', 'zero_probability', 'q10', 'q50', 'q90', 'note']
 """
 
 from collections.abc import Mapping
@@ -45,18 +47,23 @@ class Forecast:
     mean: Array  # [n, h]
     levels: tuple[float, ...]  # [k]
     quantiles: Array  # [n, h, k]
+    zero_probability: Array  # [n, h] fraction; NaN where it was not learned
     members: Mapping[str, Array]  # name -> [n, h]
     notes: NDArray[np.object_]  # [n] "" or why a fallback answered
     analogues: Mapping[int, tuple[Likeness, ...]] = field(default_factory=dict)  # row -> who spoke for it
 
     def quantile(self, level: float) -> Array:
-        """Units not exceeded with probability `level`, [n, h], linear between the stated levels."""
+        """Units not exceeded with probability `level`, [n, h].
+
+        Zero up to the probability of zero, from there linear between the stated levels.
+        """
         low, high = self.levels[0], self.levels[-1]
         if not low <= level <= high:
             raise UnknownLevel([level], low, high)
         right = int(np.clip(np.searchsorted(self.levels, level), 1, len(self.levels) - 1))
         left = right - 1
-        share = (level - self.levels[left]) / (self.levels[right] - self.levels[left])
+        start = np.fmax(self.zero_probability, self.levels[left])
+        share = np.maximum(level - start, 0) / np.maximum(self.levels[right] - start, 1e-9)
         mixed: Array = (1 - share) * self.quantiles[..., left] + share * self.quantiles[..., right]
         return mixed
 
@@ -68,6 +75,7 @@ class Forecast:
             "ds": np.tile(self.periods.to_numpy(), n),
             "cutoff": np.repeat(np.datetime64(self.cutoff, "us"), n * h),
             "mean": self.mean.ravel(),
+            "zero_probability": self.zero_probability.ravel(),
         }
         columns |= {column(p): self.quantiles[..., j].ravel() for j, p in enumerate(self.levels)}
         columns |= {name: values.ravel() for name, values in self.members.items()}

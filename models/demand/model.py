@@ -81,8 +81,8 @@ class DemandModel:
             raise HorizonTooLong(steps, self.horizon_)
         panel = self.ready(panel, steps)
         layers = np.stack([m.predict(panel) for m in self.members_.values()], axis=2)  # [n, h, m]
-        mean, quantiles = Blend(self.segments_, self.stack_, self.spread_).answer(panel, layers)
-        mean, quantiles, notes, named = self._honest(panel, mean, quantiles)
+        told = Blend(self.segments_, self.stack_, self.spread_).answer(panel, layers)
+        (mean, quantiles, zero), notes, named = self._honest(panel, *told)
         return Forecast(
             ids=panel.ids,
             cutoff=panel.cutoff,
@@ -90,6 +90,7 @@ class DemandModel:
             mean=mean[:, :steps],
             levels=self.levels_,
             quantiles=quantiles[:, :steps],
+            zero_probability=zero[:, :steps],
             members={name: layers[:, :steps, j] for j, name in enumerate(self.members_)},
             notes=notes,
             analogues=named,
@@ -110,14 +111,15 @@ class DemandModel:
         return known.require_plans(steps).carry_plans(self.horizon_)
 
     def _honest(
-        self, panel: Panel, mean: Array, quantiles: Array
-    ) -> tuple[Array, Array, NDArray[np.object_], dict[int, tuple[Likeness, ...]]]:
+        self, panel: Panel, mean: Array, quantiles: Array, zero: Array
+    ) -> tuple[tuple[Array, Array, Array], NDArray[np.object_], dict[int, tuple[Likeness, ...]]]:
         """Rows with too little history answered by analogues, labelled, and by whom."""
         count = np.isfinite(panel.y).sum(axis=1)
         short = (count < LEAST_PERIODS) | ~np.isfinite(mean).all(axis=1)
         notes = np.where(count == 0, "no_history", np.where(short, "short_history", "")).astype(object)
         rows = np.flatnonzero(short)
         guess = self.analogues_.answer(panel.take(rows), mean.shape[1])
-        mean, quantiles = mean.copy(), quantiles.copy()
-        mean[rows], quantiles[rows] = guess.mean, guess.quantiles
-        return mean, quantiles, notes, dict(zip(rows.tolist(), guess.named, strict=True))
+        told = mean.copy(), quantiles.copy(), zero.copy()
+        for whole, part in zip(told, (guess.mean, guess.quantiles, guess.zero_probability), strict=True):
+            whole[rows] = part
+        return told, notes, dict(zip(rows.tolist(), guess.named, strict=True))

@@ -8,6 +8,11 @@ Source: Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random worl
 
 >>> order_statistics(np.arange(1.0, 20.0), (0.1, 0.5, 0.9))
 array([ 2., 10., 18.])
+
+`zeroed` makes quantiles agree with how likely zero is: nothing is exceeded up to that level.
+
+>>> zeroed(np.array([[1.0, 4.0, 9.0]]), (0.1, 0.5, 0.9), np.array([0.3]))
+array([[0., 4., 9.]])
 """
 
 import math
@@ -24,3 +29,8 @@ def order_statistics(score: Array, levels: Sequence[float]) -> Array:
     ordered, n = np.sort(score), len(score)
     ranks = [math.floor((n + 1) * p) if p < 0.5 else math.ceil((n + 1) * p) for p in levels]
     return np.asarray(ordered[np.clip(ranks, 1, n) - 1])
+
+
+def zeroed(quantiles: Array, levels: Sequence[float], zero_probability: Array) -> Array:
+    """Quantiles [..., k] with those up to the probability of zero [...] at zero; NaN changes none."""
+    return np.where(np.asarray(levels) <= zero_probability[..., None], 0.0, quantiles)

@@ -6,9 +6,10 @@ of three of a class sold nothing, the median is zero and the 90 % quantile lies 
 
     rare     = x b                      least squares of "sold nothing": orders forecasts into classes
     quantile = size * order statistic of y / size, linear between the middles of classes
+    zero     = share of the class that sold nothing, linear likewise; beyond the last middles as x b goes on
 
 In:   x [r, p] clues with a column of ones, size [r] above zero and truths y [r], at least zero, in units.
-Out:  quantiles [..., k] for x [..., p] and size [...]: ascending, never negative.
+Out:  quantiles [..., k] for x [..., p] and size [...]: ascending, never negative. Probability of zero [...].
 
 Source: Vovk, Gammerman and Shafer (2005), Algorithmic learning in a random world, 4.5 (Mondrian: a promise
         for every class); Bostrom, Johansson and Lofstrom (2021), Mondrian conformal predictive
@@ -22,6 +23,8 @@ Errors: NotFitted.
 >>> seldom = Seldom(levels=(0.25, 0.5, 0.75, 0.95)).fit(x, np.ones_like(rate), y)
 >>> seldom.quantiles(np.array([[1.0, 0.1], [1.0, 0.45]]), np.ones(2)).round(1).tolist()
 [[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 1.0, 2.0]]
+>>> seldom.zero_probability(np.array([[1.0, 0.1], [1.0, 0.45]])).round(2).tolist()  # true: 0.90, 0.64
+[0.91, 0.64]
 """
 
 from dataclasses import dataclass, field
@@ -47,6 +50,7 @@ class Seldom:
     rare_: Array | None = field(default=None, init=False, repr=False)  # [p] of "sold nothing"
     middles_: Array = field(init=False, repr=False)  # [classes] of x b, ascending
     scores_: Array = field(init=False, repr=False)  # [classes, k]
+    zeros_: Array = field(init=False, repr=False)  # [classes] fraction that sold nothing
 
     def fit(self, x: Array, size: Array, y: Array) -> Self:
         """Learn from clues [r, p], sizes [r] and truths [r] of forecasts made without them; r at least 1."""
@@ -59,12 +63,21 @@ class Seldom:
         members = [code == c for c in np.unique(code)]
         self.middles_ = np.array([rare[own].mean() for own in members])
         self.scores_ = np.stack([order_statistics(score[own], self.levels) for own in members])
+        self.zeros_ = np.array([target[own].mean() for own in members])
         return self
 
     def quantiles(self, x: Array, size: Array) -> Array:
         """Units at each level for clues [..., p] and sizes [...], [..., k]."""
-        if self.rare_ is None:
-            raise NotFitted(self)
-        rare = x @ self.rare_
+        rare = self._rare(x)
         score = np.stack([np.interp(rare, self.middles_, of) for of in self.scores_.T], axis=-1)
         return np.asarray(size[..., None] * score)
+
+    def zero_probability(self, x: Array) -> Array:
+        """Probability that nothing sells for clues [..., p], fraction [...]."""
+        rare = self._rare(x)
+        return np.clip(rare + np.interp(rare, self.middles_, self.zeros_ - self.middles_), 0.0, 1.0)
+
+    def _rare(self, x: Array) -> Array:
+        if self.rare_ is None:
+            raise NotFitted(self)
+        return np.asarray(x @ self.rare_)

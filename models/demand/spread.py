@@ -6,6 +6,9 @@ pooled, and their order statistics become the quantiles: split conformal predict
 normalised scores. A segment's own quantiles count by its rows. Lumpy segments, where many truths are zero
 and no error is near zero, are told by `models.demand.seldom`, given enough rows of them.
 
+How likely nothing sells at all is told by `seldom` for every segment: its classes of lumpy rows for those, of
+the other rows for the others. A quantile whose level is not above that probability is zero.
+
 Shapes: r rows for fitting, [n, h] for forecasts, k levels. Units are those of demand.
 Source: Lei et al. (2018), Distribution-free predictive inference for regression, JASA 113,
         section 5.2 (locally weighted); Papadopoulos et al. (2008) for the normalised score.
@@ -29,7 +32,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.demand.ranks import order_statistics
+from models.demand.ranks import order_statistics, zeroed
 from models.demand.segments import is_lumpy
 from models.demand.seldom import LEAST_ROWS, Seldom
 from models.errors import NotFitted
@@ -80,6 +83,7 @@ class Spread:
     pooled_: Array = field(init=False, repr=False)  # [k]
     scores_: dict[str, Array] = field(default_factory=dict, init=False, repr=False)  # segment -> [k]
     seldom_: Seldom | None = field(default=None, init=False, repr=False)  # of lumpy segments
+    others_: Seldom | None = field(default=None, init=False, repr=False)  # of the others, for zeros only
 
     def fit(self, clues: Clues, y: Array, segment: Labels) -> Self:
         """Learn from held-out truths y [n, h] (NaN is left out) in segments [n]."""
@@ -96,7 +100,11 @@ class Spread:
             own = score[names == name]
             share = len(own) / (len(own) + self.pull_rows)
             self.scores_[name] = share * order_statistics(own, self.levels) + (1 - share) * self.pooled_
-        self.seldom_ = self._seldom(clues, y, seen & is_lumpy(segment)[:, None])
+        lumpy = seen & is_lumpy(segment)[:, None]
+        enough = lumpy.sum() >= LEAST_ROWS
+        others = seen & ~lumpy if enough else seen
+        self.seldom_ = self._seldom(clues, y, lumpy) if enough else None
+        self.others_ = self._seldom(clues, y, others if others.sum() >= LEAST_ROWS else seen)
         return self
 
     def quantiles(self, clues: Clues, segment: Labels) -> Array:
@@ -107,7 +115,19 @@ class Spread:
         if self.seldom_ is not None:
             lumpy = is_lumpy(segment)
             raw[lumpy] = self.seldom_.quantiles(clues.design()[lumpy], clues.size()[lumpy])
-        return np.maximum(np.maximum.accumulate(raw, axis=2), 0.0)
+        ascending = np.maximum(np.maximum.accumulate(raw, axis=2), 0.0)
+        return zeroed(ascending, self.levels, self.zero_probability(clues, segment))
+
+    def zero_probability(self, clues: Clues, segment: Labels) -> Array:
+        """Probability that nothing sells, fraction [n, h]; NaN where that was not learned."""
+        if self.others_ is None:
+            return np.full(clues.mean.shape, np.nan)
+        x = clues.design()
+        told = self.others_.zero_probability(x)
+        if self.seldom_ is not None:
+            lumpy = is_lumpy(segment)
+            told[lumpy] = self.seldom_.zero_probability(x[lumpy])
+        return np.where(np.isfinite(clues.mean), told, np.nan)
 
     def _size(self, clues: Clues) -> Array:
         """Expected log-size of an error, as units, [n, h]."""
@@ -115,8 +135,6 @@ class Spread:
             raise NotFitted(self)
         return np.asarray(np.exp(clues.design() @ self.beta_) * clues.level[:, None])
 
-    def _seldom(self, clues: Clues, y: Array, lumpy: NDArray[np.bool_]) -> Seldom | None:
-        """Learned from lumpy rows [n, h], if they are enough."""
-        if lumpy.sum() < LEAST_ROWS:
-            return None
-        return Seldom(levels=self.levels).fit(clues.design()[lumpy], clues.size()[lumpy], y[lumpy])
+    def _seldom(self, clues: Clues, y: Array, rows: NDArray[np.bool_]) -> Seldom | None:
+        """Learned from rows [n, h]; None: bands around the mean, no probability of zero."""
+        return Seldom(levels=self.levels).fit(clues.design()[rows], clues.size()[rows], y[rows])

@@ -107,6 +107,12 @@ class ForecastPeriod(BaseModel):
         description="Units not exceeded with that probability in per cent.",
         examples=[{"q10": 70.2, "q50": 90.1, "q90": 114.8}],
     )
+    zero_probability: float | None = Field(
+        description="Probability that nothing sells in the period; quantiles up to that level are 0. Like "
+        "mean and quantiles the machine's, also under an override. Null: not learned; a model trained before "
+        "there was one has to be trained again.",
+        examples=[0.02],
+    )
     final: float = Field(description="The planner's figure where one is in force, else the mean.")
     override: OverrideUsed | None = Field(None, description="Which figure that is; null: the machine's.")
 
@@ -304,6 +310,7 @@ def _own(force: pd.DataFrame | None, request: Request) -> Force:
 def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float], force: Force) -> list[SeriesForecast]:
     mean = np.round(forecast.mean, _DECIMALS).tolist()
     quantiles = {column(p): np.round(_quantile(forecast, p), _DECIMALS).tolist() for p in sorted(set(levels))}
+    zero = np.round(forecast.zero_probability, _DECIMALS).tolist()
     periods, days = written(forecast.periods, panel.freq), list(forecast.periods)
 
     def ahead(i: int) -> list[ForecastPeriod]:
@@ -312,6 +319,7 @@ def _worded(forecast: Forecast, panel: Panel, levels: Sequence[float], force: Fo
                 period=p,
                 mean=mean[i][j],
                 quantiles={k: q[i][j] for k, q in quantiles.items()},
+                zero_probability=None if np.isnan(zero[i][j]) else zero[i][j],
                 **_final(mean[i][j], force.get((panel.ids[i], days[j]))),
             )
             for j, p in enumerate(periods)

@@ -73,6 +73,8 @@ def test_quantiles_rise_and_are_never_negative(planner, all_keys):
             values = list(period["quantiles"].values())
             assert values == sorted(values)
             assert values[0] >= 0
+            assert 0 <= (zero := period["zero_probability"]) <= 1
+            assert not any(period["quantiles"][q] for q, p in (("q05", 0.05), ("q33", 0.33)) if p <= zero)
 
 
 def test_the_same_question_has_the_same_id_and_answer(planner):
@@ -111,7 +113,7 @@ def test_the_batch_file_equals_the_online_answer(service, planner, panel, tmp_pa
     for series in online:
         for period in series["periods"]:
             row = batch.loc[(series["unique_id"], f"{period['period']}-01")]
-            found = {"mean": period["mean"], **period["quantiles"]}
+            found = {n: period[n] for n in ("mean", "zero_probability")} | period["quantiles"]
             assert found == pytest.approx(row[list(found)].astype(float).to_dict(), abs=1e-6)
 
 

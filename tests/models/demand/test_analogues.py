@@ -115,6 +115,15 @@ def test_a_channel_without_a_sale_still_answers(y):
     assert np.isfinite(guess.quantiles).all()
     assert (guess.quantiles >= 0).all()
     assert guess.named == [(), (), ()]
+    assert np.isnan(guess.zero_probability).all()  # nobody knows
+
+
+def test_a_new_series_sells_nothing_as_often_as_those_like_it(known):
+    rng = np.random.default_rng(3)
+    y = np.where(rng.random(known.y.shape) < 0.4, 0.0, known.y)
+    guess = Analogues().fit(replace(known, y=y)).answer(replace(known, y=np.full_like(y, np.nan)), 2)
+    assert guess.zero_probability.mean() == pytest.approx(0.4, abs=0.05)
+    assert (guess.quantiles[np.asarray(LEVELS) <= guess.zero_probability[..., None]] == 0).all()
 
 
 def test_a_young_channel_and_gaps_are_answered(known):

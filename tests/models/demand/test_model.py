@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -102,6 +103,7 @@ def test_the_frame_is_the_long_table_of_the_arrays(answer, panel):
     i = answer.ids.tolist().index("D03/S2")
     assert row["mean"] == answer.mean[i, 1]
     assert row["q90"] == answer.quantiles[i, 1, LEVELS.index(0.9)]
+    assert row["zero_probability"] == answer.zero_probability[i, 1]
     assert row["lstm"] == answer.members["lstm"][i, 1]
     assert (frame["cutoff"] == panel.cutoff).all()
 
@@ -111,6 +113,23 @@ def test_a_level_between_two_is_between_their_units(answer):
     np.testing.assert_allclose(answer.quantile(0.05), answer.quantiles[..., 0])
     with pytest.raises(UnknownLevel, match=r"between 0\.05 and 0\.95; got \[0\.99\]"):
         answer.quantile(0.99)
+
+
+def test_what_is_not_exceeded_up_to_the_probability_of_zero_is_zero(odd):
+    zero = odd.zero_probability
+    assert ((zero >= 0) & (zero <= 1)).all()
+    assert (zero > 0.3).any()
+    for level in (0.05, 0.2, 0.3, 0.6, 0.9):
+        assert (odd.quantile(level)[zero >= level] == 0).all()
+
+
+def test_a_version_that_learned_no_zeros_answers_as_it_did_without_them(model, panel, answer):
+    earlier = deepcopy(model)
+    del earlier.spread_.others_  # as versions of then are read back
+    told = earlier.predict(panel)
+    assert np.isnan(told.zero_probability).all()
+    np.testing.assert_array_equal(told.mean, answer.mean)
+    assert (told.quantile(0.6) >= told.quantile(0.5)).all()
 
 
 # Odd series, in the company of ordinary ones.
@@ -185,6 +204,7 @@ def test_a_new_series_is_answered_by_named_analogues_and_says_so(model, panel, m
     forecast = model.predict(asked)
     guess = model.analogues_.answer(asked, H)
     np.testing.assert_array_equal(forecast.quantiles, guess.quantiles)
+    np.testing.assert_array_equal(forecast.zero_probability, guess.zero_probability)
     assert forecast.notes[0] == ("short_history" if months else "no_history")
     assert forecast.analogues[0]
     assert all(like.shared for like in forecast.analogues[0])  # each says what it has in common

@@ -3,6 +3,7 @@ import pytest
 
 from models.demand.seldom import Seldom
 from models.errors import NotFitted
+from models.scoring import ece
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95)
 
@@ -60,3 +61,19 @@ def test_a_past_of_nothing_but_zeros_foretells_zero():
 def test_unfitted_it_says_so():
     with pytest.raises(NotFitted, match="Seldom is not fitted yet"):
         Seldom(levels=LEVELS).quantiles(np.ones((1, 2)), np.ones(1))
+    with pytest.raises(NotFitted, match="Seldom is not fitted yet"):
+        Seldom(levels=LEVELS).zero_probability(np.ones((1, 2)))
+
+
+def test_the_probability_of_zero_comes_true(fitted):
+    x, _, y = _parts(4)
+    told = fitted.zero_probability(x)
+    assert ((told >= 0) & (told <= 1)).all()
+    assert ece(y == 0, told) < 0.02
+    np.testing.assert_allclose(told, 1 - x[:, 1], atol=0.06)
+
+
+def test_a_small_past_of_one_class_still_tells_rare_from_common():
+    x, size, y = _parts(5, 150)
+    told = Seldom(levels=LEVELS).fit(x, size, y).zero_probability(np.array([[1.0, 0.1], [1.0, 0.9]]))
+    np.testing.assert_allclose(told, [0.9, 0.1], atol=0.12)

@@ -4,6 +4,7 @@ import pytest
 from models.demand.forecast import LEVELS
 from models.demand.spread import Clues, Spread
 from models.errors import NotFitted
+from models.scoring import brier, ece
 
 
 def _world(seed, n=3000, *, noise=1.0):
@@ -159,3 +160,41 @@ def test_a_silent_forecast_of_a_lumpy_series_has_no_quantiles(sparse):
     quantiles = sparse.quantiles(clues, _labels(2, "C lumpy"))
     assert np.isnan(quantiles[0]).all()
     assert np.isfinite(quantiles[1]).all()
+
+
+def _mixed(seed):
+    """Series that never sell nothing beside small parts, with their segments."""
+    (smooth, y, _), (lumpy, seldom) = _world(seed), _sparse(seed)
+    both = Clues(**{k: np.concatenate([v, getattr(lumpy, k)]) for k, v in smooth.__dict__.items()})
+    return both, np.concatenate([y, seldom]), np.concatenate([_labels(3000), _labels(3000, "C lumpy")])
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    return Spread(levels=LEVELS).fit(*_mixed(0))
+
+
+def test_the_probability_of_zero_comes_true_and_beats_the_own_past(mixed):
+    clues, y, segment = _mixed(1)
+    told, past = mixed.zero_probability(clues, segment), np.repeat(clues.zero_rate[:, None], 3, axis=1)
+    zero = (y == 0).ravel()
+    assert ((told >= 0) & (told <= 1)).all()
+    assert ece(zero, told.ravel()) < 0.02
+    assert brier(zero, told.ravel()) < brier(zero, past.ravel())
+    assert told[:3000].max() < 0.01  # those that always sell
+
+
+def test_a_quantile_up_to_the_probability_of_zero_is_zero(mixed):
+    clues, _, segment = _mixed(2)
+    zero = np.asarray(LEVELS) <= mixed.zero_probability(clues, segment)[..., None]
+    assert zero.mean() > 0.2
+    assert (mixed.quantiles(clues, segment)[zero] == 0).all()
+
+
+def test_too_few_lumpy_rows_share_the_zeros_of_all_and_silence_has_none():
+    clues, y = _sparse(4, 30)
+    told = Spread(levels=LEVELS).fit(clues, y, _labels(30, "C lumpy"))
+    clues.mean[0] = np.nan
+    zero = told.zero_probability(clues, _labels(30, "C lumpy"))
+    assert np.isnan(zero[0]).all()
+    assert zero[1:].mean() == pytest.approx((y[1:] == 0).mean(), abs=0.05)

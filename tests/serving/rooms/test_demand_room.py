@@ -1,3 +1,4 @@
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,14 @@ def test_any_level_between_the_stated_ones_can_be_asked(snapshot):
 def test_the_answer_keeps_the_order_of_the_question(snapshot):
     keys = [{"unique_id": "D004/S003"}, {"dealer_id": "D002", "sku_id": "S002"}]
     assert [f.unique_id for f in ask(snapshot, keys=keys).forecasts] == ["D004/S003", "D002/S002"]
+
+
+def test_a_model_that_learned_no_zeros_says_null(snapshot):
+    earlier = deepcopy(snapshot.model)
+    del earlier.spread_.others_
+    asked = ask(replace(snapshot, model=earlier)).forecasts[0].periods[0]
+    assert asked.zero_probability is None
+    assert ask(snapshot).forecasts[0].periods[0].zero_probability is not None
 
 
 def test_more_series_than_allowed_are_refused(snapshot):
