@@ -276,6 +276,9 @@ def benchmark(
     keep: Annotated[
         Path | None, typer.Option(help="demand: folder of peers' forecasts, used again for the same data.")
     ] = None,
+    levers: Annotated[
+        bool, typer.Option("--levers", help="demand: also without each lever; takes twice as long, or more.")
+    ] = False,
     label: Annotated[str | None, typer.Option(help="Its column of outcomes, 0 or 1.")] = None,
     time_column: Annotated[
         str | None, typer.Option(help="credit: its column of dates or periods, to judge in order of time.")
@@ -302,6 +305,7 @@ def benchmark(
         "--seeds": seeds,
     }
     chosen = [word for option, value in given.items() if value for word in (option, str(value))]
+    chosen += ["--levers"] * levers
     script = PROJECT / "benchmarks" / f"{room}.py"
     raise typer.Exit(subprocess.run([sys.executable, str(script), *chosen], check=False).returncode)  # noqa: S603
 
