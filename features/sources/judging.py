@@ -25,7 +25,7 @@ from features.tables.checks import N_FIRST, NO_ROWS, offenders
 
 Tables = dict[str, pd.DataFrame]
 _IDS = {"dealers": "dealer_id", "products": "sku_id"}
-_FIRST_DAY = pd.Timestamp("1950-01-01")  # an earlier one is a slip or a placeholder
+_FIRST_DAY = pd.Timestamp("1950-01-01")  # in a file without a profile of its own; earlier is a slip
 _N_ALIASES = 8
 _SOURCE = {"known_at": "period_start"}  # both come from the row's date
 
@@ -120,7 +120,7 @@ def _future(name: str, frame: pd.DataFrame, readings: list[Reading], as_of: pd.T
     if len(where):
         yield Fault(name, "in the future", "event_at", f"nothing observed after {as_of:%Y-%m-%d}", where)
     where = np.flatnonzero(frame["event_at"] < _FIRST_DAY)
-    if len(where):
+    if len(where) and any(reading.profile.aliases for reading in readings):
         yield Fault(name, "too long ago", "event_at", f"nothing observed before {_FIRST_DAY:%Y-%m-%d}", where)
 
 
