@@ -19,7 +19,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.engines.pandas_engine import DateTime
 
-CAP_UNITS = 1e10  # no dealer buys ten thousand million of one product in one period
+CAP_UNITS = 1e9  # no dealer buys a thousand million of one product in one period
 MOMENT = "datetime64[us]"
 _TIME = DateTime(unit="us")  # type: ignore[call-arg]  # a dataclass that mypy cannot see
 
