@@ -59,7 +59,7 @@ class Opened:
     def notes(self, asked: Trial) -> list[str]:
         """What to look at before believing the backtest: how the file was read, and what is odd in it."""
         panel = self.panel if asked.plans else self.panel.without_plans()
-        return [*self.told, *doubts(panel, self.tables, judged=asked.horizon + asked.windows - 1)]
+        return [*self.told, *doubts(panel, self.tables, judged=asked.horizon * asked.windows)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,3 +144,13 @@ def test_a_second_trial_replaces_the_first(panel, tried, tmp_path):
     (tmp_path / "report.html").write_text("old", encoding="utf-8")
     run_trial(panel, QUICK, Trial(horizon=3, windows=1, show=False), tmp_path, title="New")
     assert "New" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("month", "late"), [(17, 0), (18, 1), (23, 1)])
+def test_a_blank_plan_is_counted_in_what_is_judged_from_the_first_cutoff_on(panel, tmp_path, month, late):
+    table = as_table(panel)
+    blank = table.index[table["date"] == f"{panel.periods()[month]:%Y-%m-%d}"][0]
+    table.loc[blank, "price"] = np.nan
+    table.to_csv(tmp_path / "blank.csv", index=False)
+    said = next(n for n in open_file([tmp_path / "blank.csv"], "generic").notes(ASKED) if "is blank" in n)
+    assert f"{late} of them in or after the months judged" in said
