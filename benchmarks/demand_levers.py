@@ -15,7 +15,7 @@ Out: rows of `losses`: what the whole model scores, then without each lever, and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
@@ -178,8 +178,6 @@ class PooledSpread(Spread):
 @dataclass(kw_only=True)
 class PlainStack(Stack):
     """No factor against a bias."""
-
-    strength_: float = field(default=0.0, init=False)
 
     def _strength(self, blend: Array, y: Array, segment: Any, window: NDArray[np.intp]) -> float:
         return 0.0

@@ -24,6 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel import Panel, is_price
+from features.windows import window_mean
 
 Array = NDArray[np.float64]
 _DEPTH = re.compile(r".*(discount|promo|rebate|折扣|促销).*")
@@ -120,7 +121,7 @@ def _effect(x: Array, z: Array) -> float:
     used = np.isfinite(x) & np.isfinite(z)
     if used.sum() < 3 * _LEAST:
         return 0.0
-    x, z = (v - np.nan_to_num(_means(np.where(used, v, np.nan))) for v in (x, z))
+    x, z = (v - np.nan_to_num(window_mean(np.where(used, v, np.nan), v.shape[1]))[:, None] for v in (x, z))
     x, z = np.where(used, x, 0.0), np.where(used, z, 0.0)
     xx = float((x * x).sum())
     if xx <= 0 or (x != 0).sum() < _LEAST:
@@ -128,14 +129,6 @@ def _effect(x: Array, z: Array) -> float:
     slope = float((x * z).sum()) / xx
     left = float(((z - slope * x) ** 2).sum()) / max(int(used.sum()) - len(x) - 1, 1)
     return slope / np.sqrt(left / xx) if left > 0 else 0.0
-
-
-def _means(values: Array) -> Array:
-    """Mean of each row's numbers, [n, 1]."""
-    seen = np.isfinite(values)
-    total = np.where(seen, values, 0.0).sum(axis=1, keepdims=True)
-    count = seen.sum(axis=1, keepdims=True)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _medians(values: Array) -> Array:

@@ -96,7 +96,7 @@ def _table_faults(
     name: str, typed: Tables, readings: list[Reading], known: Known, as_of: pd.Timestamp
 ) -> Iterator[Fault]:
     frame = typed[name]
-    for fault in [*check(name, frame, known=_ids(typed, known)), *_future(name, frame, readings, as_of)]:
+    for fault in [*check(name, frame, known=_ids(typed, known)), *_untimely(name, frame, readings, as_of)]:
         told = np.zeros(fault.rows, dtype=bool)
         if fault.rule in {"empty", "blank"}:
             unread = [reading.unread.get((name, fault.column), NO_ROWS) for reading in readings]
@@ -113,7 +113,9 @@ def _ids(typed: Tables, known: Known) -> dict[str, set[str]]:
     return {name: ids.get(name, set()) | set(known.get(name, ())) for name in {*ids, *known}}
 
 
-def _future(name: str, frame: pd.DataFrame, readings: list[Reading], as_of: pd.Timestamp) -> Iterator[Fault]:
+def _untimely(
+    name: str, frame: pd.DataFrame, readings: list[Reading], as_of: pd.Timestamp
+) -> Iterator[Fault]:
     if any(planned(reading.profile, name) for reading in readings):
         return
     where = np.flatnonzero(frame["event_at"] > as_of)

@@ -77,9 +77,7 @@ class Blend:
         """Mean [n, h], quantiles [n, h, k] and probability of zero [n, h] of the periods after the cutoff."""
         segment = self.segments.names(panel.y, panel.freq.season)
         mean = self.stack.combine(layers, segment)
-        found = clues(panel, layers, mean)
-        spread = self.spread
-        return mean, spread.quantiles(found, segment), spread.zero_probability(found, segment)
+        return mean, *self.spread.told(clues(panel, layers, mean), segment)
 
 
 def clues(panel: Panel, layers: Array, mean: Array) -> Clues:

@@ -88,11 +88,12 @@ class Spread:
     def fit(self, clues: Clues, y: Array, segment: Labels) -> Self:
         """Learn from held-out truths y [n, h] (NaN is left out) in segments [n]."""
         seen = np.isfinite(y) & np.isfinite(clues.mean)
-        x, error = clues.design()[seen], (y - clues.mean)[seen]
+        design = clues.design()
+        x, error = design[seen], (y - clues.mean)[seen]
         size = np.broadcast_to(clues.level[:, None], y.shape)[seen]
         target = np.log(np.abs(error) / size + _FLOOR)
         self.beta_ = np.asarray(np.linalg.solve(x.T @ x + self.ridge * np.eye(x.shape[1]), x.T @ target))
-        score = error / self._size(clues)[seen]
+        score = error / self._size(design, clues.level)[seen]
         self.pooled_ = order_statistics(score, self.levels)
         names = np.broadcast_to(segment[:, None], y.shape)[seen]
         self.scores_ = {}
@@ -109,31 +110,27 @@ class Spread:
 
     def quantiles(self, clues: Clues, segment: Labels) -> Array:
         """Units at each level, [n, h, k]: ascending, never negative."""
-        size = self._size(clues)
+        return self.told(clues, segment)[0]
+
+    def told(self, clues: Clues, segment: Labels) -> tuple[Array, Array]:
+        """Quantiles [n, h, k], and the probability that nothing sells, fraction [n, h]; NaN: not learned."""
+        x, lumpy = clues.design(), is_lumpy(segment)
+        size = self._size(x, clues.level)
         score = np.stack([self.scores_.get(s, self.pooled_) for s in segment])  # [n, k]
         raw = clues.mean[..., None] + size[..., None] * score[:, None, :]
+        zero = np.full(size.shape, np.nan) if self.others_ is None else self.others_.zero_probability(x)
         if self.seldom_ is not None:
-            lumpy = is_lumpy(segment)
-            raw[lumpy] = self.seldom_.quantiles(clues.design()[lumpy], clues.size()[lumpy])
+            raw[lumpy] = self.seldom_.quantiles(x[lumpy], clues.size()[lumpy])
+            zero[lumpy] = self.seldom_.zero_probability(x[lumpy])
+        zero = np.where(np.isfinite(clues.mean), zero, np.nan)
         ascending = np.maximum(np.maximum.accumulate(raw, axis=2), 0.0)
-        return zeroed(ascending, self.levels, self.zero_probability(clues, segment))
+        return zeroed(ascending, self.levels, zero), zero
 
-    def zero_probability(self, clues: Clues, segment: Labels) -> Array:
-        """Probability that nothing sells, fraction [n, h]; NaN where that was not learned."""
-        if self.others_ is None:
-            return np.full(clues.mean.shape, np.nan)
-        x = clues.design()
-        told = self.others_.zero_probability(x)
-        if self.seldom_ is not None:
-            lumpy = is_lumpy(segment)
-            told[lumpy] = self.seldom_.zero_probability(x[lumpy])
-        return np.where(np.isfinite(clues.mean), told, np.nan)
-
-    def _size(self, clues: Clues) -> Array:
-        """Expected log-size of an error, as units, [n, h]."""
+    def _size(self, x: Array, level: Array) -> Array:
+        """Expected log-size of an error for clues [n, h, p] and levels [n], as units, [n, h]."""
         if self.beta_ is None:
             raise NotFitted(self)
-        return np.asarray(np.exp(clues.design() @ self.beta_) * clues.level[:, None])
+        return np.asarray(np.exp(x @ self.beta_) * level[:, None])
 
     def _seldom(self, clues: Clues, y: Array, rows: NDArray[np.bool_]) -> Seldom | None:
         """Learned from rows [n, h]; None: bands around the mean, no probability of zero."""

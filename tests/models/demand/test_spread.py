@@ -82,7 +82,7 @@ def test_a_segment_with_evidence_has_its_own_errors_and_a_stranger_those_of_all(
     assert fitted.scores_["wild"][5] > 1.5 * fitted.scores_["calm"][5]
     one = Clues(**{k: v[:1] for k, v in same_look.__dict__.items()})
     expected = fitted.quantiles(one, _labels(1, "unseen"))[0, 0]
-    size = fitted._size(one)[0, 0]
+    size = fitted._size(one.design(), one.level)[0, 0]
     np.testing.assert_allclose(expected, np.maximum(one.mean[0, 0] + size * fitted.pooled_, 0.0))
 
 
@@ -176,7 +176,7 @@ def mixed():
 
 def test_the_probability_of_zero_comes_true_and_beats_the_own_past(mixed):
     clues, y, segment = _mixed(1)
-    told, past = mixed.zero_probability(clues, segment), np.repeat(clues.zero_rate[:, None], 3, axis=1)
+    told, past = mixed.told(clues, segment)[1], np.repeat(clues.zero_rate[:, None], 3, axis=1)
     zero = (y == 0).ravel()
     assert ((told >= 0) & (told <= 1)).all()
     assert ece(zero, told.ravel()) < 0.02
@@ -186,7 +186,7 @@ def test_the_probability_of_zero_comes_true_and_beats_the_own_past(mixed):
 
 def test_a_quantile_up_to_the_probability_of_zero_is_zero(mixed):
     clues, _, segment = _mixed(2)
-    zero = np.asarray(LEVELS) <= mixed.zero_probability(clues, segment)[..., None]
+    zero = np.asarray(LEVELS) <= mixed.told(clues, segment)[1][..., None]
     assert zero.mean() > 0.2
     assert (mixed.quantiles(clues, segment)[zero] == 0).all()
 
@@ -195,6 +195,6 @@ def test_too_few_lumpy_rows_share_the_zeros_of_all_and_silence_has_none():
     clues, y = _sparse(4, 30)
     told = Spread(levels=LEVELS).fit(clues, y, _labels(30, "C lumpy"))
     clues.mean[0] = np.nan
-    zero = told.zero_probability(clues, _labels(30, "C lumpy"))
+    zero = told.told(clues, _labels(30, "C lumpy"))[1]
     assert np.isnan(zero[0]).all()
     assert zero[1:].mean() == pytest.approx((y[1:] == 0).mean(), abs=0.05)
