@@ -284,11 +284,14 @@ def test_422_a_plan_missing_in_the_lake_names_series_and_months(planner):
 
 
 def test_429_after_too_many_calls(service):
+    """The bucket refills while calls are made: on a slow machine some more than 200 are answered."""
+    answers = []
     with service.client("planner") as client:
-        answers = [client.get("/v1/models") for _ in range(210)]
-        problem(answers[-1], 429)
-        assert int(answers[-1].headers["retry-after"]) >= 1
-        assert answers[150].status_code == 200
+        while len(answers) < 400 and (not answers or answers[-1].status_code == 200):
+            answers.append(client.get("/v1/models"))
+    problem(answers[-1], 429)
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert len(answers) > 151
 
 
 def test_a_given_request_id_comes_back_and_a_strange_one_does_not(planner):
