@@ -198,6 +198,20 @@ def backtest(
     freq: Annotated[
         Literal["M", "W"] | None, typer.Option(help="Default: as in the profile or the dates.")
     ] = None,
+    gaps: Annotated[
+        Literal["missing", "zero"] | None,
+        typer.Option(
+            help="A period without a row: unknown, or no sale (default: no sale where rows are documents)."
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEANING=COLUMN",
+            help="What a column is, where its name does not say: "
+            "product=model, dealer=shop, quantity=sold_cases, plan=display; may be repeated.",
+        ),
+    ] = None,
     out: Out = Path("backtest"),
     without_plans: Annotated[bool, typer.Option("--without-plans", help="Nothing is known ahead.")] = False,
     config: Settings = None,
@@ -207,7 +221,7 @@ def backtest(
     from training.settings import CONFIG, DemandConfig
     from training.trial import Trial, open_file, run_trial
 
-    opened = open_file([data], profile, freq=freq)
+    opened = open_file([data], profile, freq=freq, gaps=gaps, columns=column or [])
     panel = opened.panel
     asked = Trial(horizon=horizon, windows=windows, plans=not without_plans, show=not quiet)
     settings = DemandConfig.read(config or CONFIG)

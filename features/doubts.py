@@ -84,7 +84,7 @@ def _gaps(panel: Panel) -> Iterator[str]:
     if missing := int((inside & ~seen).sum()):
         yield (
             f"{missing:,} of {int(inside.sum()):,} {panel.freq.noun}s inside series have no row: they count "
-            "as unknown, not as zero. Where no row means no sale, say `gaps: zero` in a profile."
+            "as unknown, not as zero. Where no row means no sale, say --gaps zero."
         )
 
 

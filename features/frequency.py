@@ -56,6 +56,16 @@ class Frequency:
             return (starts.dt.year - first.year) * 12 + starts.dt.month - first.month
         return (starts - first).dt.days // 7
 
+    def apart(self, start: pd.Timestamp, first: pd.Timestamp) -> int:
+        """How many periods after `first` one period start lies.
+
+        >>> MONTHLY.apart(pd.Timestamp("2018-02-01"), pd.Timestamp("2017-12-01"))
+        2
+        """
+        if self.letter == "M":
+            return (start.year - first.year) * 12 + start.month - first.month
+        return int((start - first).days // 7)
+
 
 MONTHLY = Frequency("M", 12, "MS", "month")
 WEEKLY = Frequency("W", 52, "W-MON", "week")

@@ -82,7 +82,7 @@ class Groups:
     def _until(self, panel: Panel, by: str) -> Array:
         """Totals of the panel's own periods and nothing later, [g, t]; NaN where they are not at hand."""
         totals = self.totals[by]
-        start = int(panel.freq.position(pd.Series([panel.first]), self.first).iloc[0])
+        start = panel.freq.apart(panel.first, self.first)
         columns = np.arange(start, start + panel.t)
         known = (columns >= 0) & (columns < totals.shape[1])
         out = np.full((len(totals), panel.t), np.nan)

@@ -146,7 +146,7 @@ def _periods(starts: "pd.Series[pd.Timestamp]", freq: Frequency) -> pd.DatetimeI
     if starts.empty:
         return pd.DatetimeIndex([], dtype="datetime64[us]")
     floor = freq.floor(starts)
-    count = int(freq.position(pd.Series([floor.max()]), floor.min()).iloc[0]) + 1
+    count = freq.apart(floor.max(), floor.min()) + 1
     return freq.range(floor.min(), count)[-MOST_YEARS * freq.season :]
 
 

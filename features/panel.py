@@ -104,7 +104,7 @@ class Panel:
 
     def position(self, cutoff: pd.Timestamp) -> int:
         """How many periods are observed when `cutoff` is the last of them."""
-        return int(self.freq.position(pd.Series([cutoff]), self.first).iloc[0]) + 1
+        return self.freq.apart(cutoff, self.first) + 1
 
     def at(self, t: int, *, ahead: int | None = None) -> Self:
         """The panel as it stood when t periods were observed; plans reach `ahead` further."""

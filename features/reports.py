@@ -67,7 +67,7 @@ class Reports:
         if known.empty:
             raise TooFewRows("Reports of sell-out", 1, 0)
         first = known["period_start"].min()
-        width = int(freq.position(pd.Series([last or known["period_start"].max()]), first).iloc[0]) + 1
+        width = freq.apart(last or known["period_start"].max(), first) + 1
         place = numbered(known, ROW)
         keys = known.groupby(ROW).size().index.to_frame(index=False)
         outlet = numbered(keys, ["dealer_id", "outlet_id"])
@@ -90,7 +90,7 @@ class Reports:
 
     def position(self, period: pd.Timestamp) -> int:
         """The column of a period."""
-        return int(self.freq.position(pd.Series([period]), self.first).iloc[0])
+        return self.freq.apart(period, self.first)
 
     def days_since(self, t: int) -> float:
         """How old the period in column t is."""

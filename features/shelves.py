@@ -56,7 +56,7 @@ class Shelves:
         index = pd.MultiIndex.from_frame(rows[KEYS].astype(str)).unique().sort_values()
         starts = freq.floor(rows["period_start"])
         first, last = starts.min(), starts.max()
-        width = int(freq.position(pd.Series([last]), first).iloc[0]) + 1
+        width = freq.apart(last, first) + 1
         row, step = _place(rows, index, freq, first)
         sold = np.zeros((len(index), width))
         np.add.at(sold, (row, step), rows[f"qty_{name}"].to_numpy(float))

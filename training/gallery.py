@@ -76,7 +76,7 @@ def _picture(evidence: Evidence, name: str, wape: float, why: str) -> Picture:
     freq = evidence.rhythm
     first = freq.shift(frame["cutoff"].min(), -freq.season * _YEARS_BEFORE[evidence.freq])
     first = max(first, truth.index.min())
-    days = freq.range(first, 1 + int(freq.position(pd.Series([frame["ds"].max()]), first).iloc[0]))
+    days = freq.range(first, 1 + freq.apart(frame["ds"].max(), first))
     known = truth.reindex(days).to_numpy(float)
     drawing = fan(days, known, _windows(frame, days), title=f"{name}: sold and forecast")
     return Picture(

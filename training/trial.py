@@ -27,6 +27,7 @@ from features.frequency import frequency, infer
 from features.gather import gather
 from features.panel import Panel
 from features.sources import load_profile, read
+from features.sources.meanings import stated
 from models.demand.forecast import LEVELS, column
 from models.demand.model import LEAST_PERIODS
 from training.progress import steps
@@ -76,10 +77,18 @@ def panel_of_file(files: list[Path], profile: str, *, freq: str | None = None) -
     return open_file(files, profile, freq=freq).panel
 
 
-def open_file(files: list[Path], profile: str, *, freq: str | None = None) -> Opened:
-    """A file by its profile, with what is to be told of it."""
-    mapping = load_profile(profile)
-    intake = read(mapping.model_copy(update={"frequency": freq}) if freq else mapping, files)
+def open_file(
+    files: list[Path],
+    profile: str,
+    *,
+    freq: str | None = None,
+    gaps: str | None = None,
+    columns: Sequence[str] = (),
+) -> Opened:
+    """A file by its profile, with what is to be told of it; `columns` as in "product=model"."""
+    said = {"frequency": freq, "gaps": gaps}
+    mapping = stated(load_profile(profile), columns)
+    intake = read(mapping.model_copy(update={key: value for key, value in said.items() if value}), files)
     tables, used = intake.accepted(), intake.profile
     if "sell_in" not in tables or tables["sell_in"].empty:
         raise ChannelError(f"Profile {mapping.name} found no sales (table sell_in).")

@@ -1,17 +1,16 @@
 """Any plain table of sales: the columns are found by name, the frequency by the dates.
 
-The names that are looked for are the `aliases` of the profile (configs/sources/generic.yaml),
-compared without case, spaces or dashes; the first alias that the file has wins. What is left:
+What a column is for: `features.sources.meanings`. What is left:
 
-* a number whose name says plan (plan_*, price, discount, promo*, feature, deal, event*,
-  holiday) is a plan; any other number is a signal, known only after its period;
-* text that has no alias is left out, with a note.
+* a number, or yes and no, whose name says plan (plan_*, price, discount, promo*, feature, deal, event*,
+  holiday, display, markdown ...) is a plan; any other number is a signal, known only after its period;
+* other text is left out, with a note.
 
-A single id is the product, sold by the dealer "all", unless it reads "dealer/product". A dealer or product
-without an id is called by its name. How the file writes numbers and days is read off its cells
-(`features.sources.dialect`).
+A single id is the product, sold by the dealer "all", unless it reads "dealer/product". How the file writes
+numbers and days is read off its cells (`features.sources.dialect`).
 
-Limits: day-by-day rows are taken as documents of their month; give `frequency: W` for weeks.
+Day-by-day rows are documents of their month (`frequency: W`: week): a month without one counts as no sale,
+and one that the file begins or ends in the middle of is left out (`features.sources.days`).
 
 >>> from features.sources.files import sheet
 >>> from features.sources.profile import load_profile
@@ -22,78 +21,77 @@ Limits: day-by-day rows are taken as documents of their month; give `frequency: 
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from features.sources.cells import numbers, texts
+from features.frequency import Frequency, frequency
+from features.sources.cells import flags, numbers, texts
 from features.sources.channel import Part
 from features.sources.dates import moments
+from features.sources.days import cut_off, sold_only
 from features.sources.dialect import day_form, decimal_and_thousands, told, year_and_month
 from features.sources.files import Sheet
-from features.sources.profile import Dates, Mapped, Profile, Wide
+from features.sources.meanings import IDS, aliased, meanings, plain
+from features.sources.profile import Mapped, Profile, Wide
 from features.sources.wide import melted
 from features.tables import SCHEMAS
 
 PLAN = re.compile(
-    r"plan_.*|.*price.*|.*discount.*|.*promo.*|feature.*|deal.*|event.*|.*holiday.*|.*(促销|折扣|活动|价).*"
+    r"(?!.*(total|fuel|oil|market|competit|rival|index|竞|油价))(plan_.*|.*price.*|.*discount.*|.*promo.*|feature.*|deal.*|event.*|.*holiday.*|.*display.*|disp|"
+    r".*markdown.*|.*campaign.*|.*coupon.*|.*flyer.*|.*(促销|折扣|活动|价).*)"
 )
 ALL = "all"  # the dealer, or the product, of a file that has only the other
-_IDS = ("dealer_id", "sku_id")
 _SPLIT = {"dealer_id": "dealer of unique_id", "sku_id": "product of unique_id"}
-_NAMES = {"dealer_id": "dealer_name", "sku_id": "product_name"}
+_BLANK = ("na", "n/a", "nan", "null", "none", "-")
+_WEEKLY = 0.9  # of the steps from date to date are whole weeks
 _LEAST_WIDE = 4  # columns named after periods
 _MONTH = "year and month"
 _YEARS, _MONTHS = ("year", "jahr", "年", "年份"), ("month", "monat", "month_no", "月", "月份")
-_FIXED = ("unique_id", *_IDS, "date", "quantity")
+_PRICES = ("net_price", "list_price")
+_FIXED = ("unique_id", *IDS, "date", "quantity")
 
 
 def resolve(profile: Profile, sheet: Sheet) -> tuple[Part, list[str]]:
     """The profile that this file needs, the sheet with its ids, and what was left out."""
     sheet, melted_ = _long(profile, sheet)
-    found = _found(profile, list(sheet.rows.columns))
+    meant = meanings(profile, sheet)
+    found = meant.found
     keys, constants, sheet = _ids(found, sheet)
     found, sheet, joined = _dated(found, sheet)
     date = found.get("date", "date")
     profile, spoken = _spoken(profile, sheet, {c for columns in keys.values() for c in columns}, date)
     tables = _tables(found)
+    sheet = _read_alike(sheet, {*found.values(), date})
     used = {*found.values(), *_SPLIT.values(), *joined, date}
-    plans, signals, notes = _rest(profile, sheet, used)
+    plans, signals, left = _rest(profile, sheet, used)
+    letter, grain = _rhythm(profile, sheet, keys, date)
+    whole: list[str] = []
+    if grain == "day" and date in sheet.rows:
+        sheet, profile, whole = _documents(profile, sheet, date, frequency(letter))
+    if late := _only_where_sold(profile, sheet, keys, found, plans):
+        tables, plans, signals = tables | {"prices": {}}, dict(profile.plans), signals | late
+        left += [f"rows lie only where something sold: {', '.join(late.values())} not taken as known ahead"]
     alone = [] if keys else ["no column names a dealer or a product: all rows are one series"]
-    notes = [*melted_, *alone, *spoken, *notes]
-    if not {"date", "quantity"} <= set(found):
-        notes = []  # perhaps the file has no header, and its first row is nobody's business
-    letter, grain = _rhythm(profile, sheet, date)
+    notes = [*melted_, *meant.notes, *alone, *spoken, *whole, *left] if meant.named else []
+    tables = {name: columns for name, columns in tables.items() if columns}
     update = {"keys": keys, "constants": profile.constants | constants, "tables": tables, "plans": plans}
     update |= {"signals": signals, "frequency": letter, "grain": grain}
     update |= {"dates": profile.dates.model_copy(update={"column": date})}
     return (profile.model_copy(update=update), sheet), notes
 
 
-def _found(profile: Profile, columns: list[str]) -> dict[str, str]:
-    """Meaning to the column of the file that has it."""
-    by_name = {_plain(column): column for column in reversed(columns)}
-    firsts = {
-        meaning: next((by_name[_plain(alias)] for alias in aliases if _plain(alias) in by_name), None)
-        for meaning, aliases in profile.aliases.items()
-    }
-    found = {meaning: column for meaning, column in firsts.items() if column is not None}
-    named = {name: found[other] for name, other in _NAMES.items() if other in found and name not in found}
-    return found | (named if "unique_id" not in found else {})
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-]+", "_", name.strip().casefold())
-
-
 def _ids(found: dict[str, str], sheet: Sheet) -> tuple[Mapped, dict[str, str], Sheet]:
     """Which columns name the dealer and the product, or the constant where there is none."""
-    named: Mapped = {name: (found[name],) for name in _IDS if name in found}
+    named: Mapped = {name: (found[name],) for name in IDS if name in found}
     if named:
-        return named, {name: ALL for name in _IDS if name not in named}, sheet
+        return named, {name: ALL for name in IDS if name not in named}, sheet
     if "unique_id" not in found and not _has_text(found, sheet):
-        return {}, {name: ALL for name in _IDS}, sheet
+        return {}, {name: ALL for name in IDS}, sheet
     if "unique_id" not in found:
         return {"sku_id": ("unique_id",)}, {"dealer_id": ALL}, sheet
     whole = texts(sheet.rows[found["unique_id"]])
@@ -112,7 +110,7 @@ def _ids(found: dict[str, str], sheet: Sheet) -> tuple[Mapped, dict[str, str], S
 
 def _dated(found: dict[str, str], sheet: Sheet) -> tuple[dict[str, str], Sheet, tuple[str, ...]]:
     """A year and a month in two columns as one, and which columns those were."""
-    by_name = {_plain(column): column for column in sheet.rows.columns}
+    by_name = {plain(column): column for column in sheet.rows.columns}
     year = next((by_name[name] for name in _YEARS if name in by_name), None)
     month = next((by_name[name] for name in _MONTHS if name in by_name), None)
     if year is None or month is None or found.get("date", month) != month:
@@ -147,7 +145,7 @@ def _long(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
     """A sheet with a column a month or week made rows; any other as it is."""
     names = pd.Series(list(sheet.rows.columns), dtype="str")
     dated = names[moments(names, profile.dates)[0].notna().to_numpy()].tolist()
-    if len(dated) < _LEAST_WIDE or "date" in _found(profile, names.tolist()):
+    if len(dated) < _LEAST_WIDE or "date" in aliased(profile, names.tolist()) | profile.stated:
         return sheet, []
     wide = Wide(name="period_start", value="quantity", columns=tuple(dated))
     rows, origin = melted(sheet.rows, wide, kept=())
@@ -163,27 +161,42 @@ def _tables(found: dict[str, str]) -> dict[str, Mapped]:
         columns = [column for column in SCHEMAS[name].columns if column in found and column not in _FIXED]
         if set(columns) - {"currency"} or name == "sell_in":
             tables.setdefault(name, {}).update({column: (found[column],) for column in columns})
+    if "document_id" in found and "line" in found:
+        tables["sell_in"]["document_id"] = (found["document_id"], found["line"])
     return tables
 
 
 def _rest(profile: Profile, sheet: Sheet, used: set[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
     """Plans, signals and notes from the columns that have no alias."""
-    plans: dict[str, str] = {}
-    signals: dict[str, str] = {}
-    notes: list[str] = []
+    plans, signals, notes = dict(profile.plans), dict(profile.signals), list[str]()
     for column in sheet.rows.columns:
-        if column in used:
+        if column in used or column in {*profile.plans.values(), *profile.signals.values()}:
             continue
         if not _is_number(profile, sheet.rows[column]):
             notes.append(_left_out(column))
         else:
-            (plans if PLAN.fullmatch(_plain(column)) else signals)[_plain(column)] = column
+            (plans if PLAN.fullmatch(plain(column)) else signals)[plain(column)] = column
     return plans, signals, notes
+
+
+def _read_alike(sheet: Sheet, used: set[str]) -> Sheet:
+    """The sheet with yes and no as 1 and 0, and NA as blank, in the columns that may be plans or signals."""
+    rows = sheet.rows
+    free = [c for c in rows.columns if c not in used and not pd.api.types.is_numeric_dtype(rows[c])]
+    for column in free:
+        told = texts(rows[column])
+        cells = told.where(~told.str.lower().isin(_BLANK), "")
+        values, bad = flags(cells)
+        if values.notna().any() and not bad.any():
+            cells = values.map({True: "1", False: "0"}).astype("str").where(values.notna(), "")
+        if not numbers(cells)[1].all() and (cells != told).any():
+            rows = rows.assign(**{column: cells})
+    return replace(sheet, rows=rows)
 
 
 def _left_out(column: str) -> str:
     said = f'column "{column}" is text without a place in the tables: left out'
-    return f"{said}; a plan has to be a number (1 and 0)" if PLAN.fullmatch(_plain(column)) else said
+    return f"{said}; a plan has to be a number, or yes and no" if PLAN.fullmatch(plain(column)) else said
 
 
 def _is_number(profile: Profile, column: "pd.Series[str]") -> bool:
@@ -192,17 +205,59 @@ def _is_number(profile: Profile, column: "pd.Series[str]") -> bool:
     return bool(values.notna().sum() > bad.sum())
 
 
-def _rhythm(profile: Profile, sheet: Sheet, date: str) -> tuple[Literal["M", "W"], Literal["period", "day"]]:
-    """One date a month: M. One weekday, more than one date a month: W. Else documents, by month."""
+def _rhythm(
+    profile: Profile, sheet: Sheet, keys: Mapped, date: str
+) -> tuple[Literal["M", "W"], Literal["period", "day"]]:
+    """One date a month: M. Dates of a series whole weeks apart: W. Else documents, by month."""
     if date not in sheet.rows:
         return profile.frequency or "M", "period"
-    days = _days(sheet.rows[date], profile.dates)
-    monthly = not days.dt.to_period("M").duplicated().any()
-    weekly = days.dt.day_of_week.nunique() == 1
-    letter: Literal["M", "W"] = profile.frequency or ("W" if weekly and not monthly else "M")
-    fits = monthly if letter == "M" else not days.dt.to_period("W").duplicated().any()
-    return letter, "period" if fits else "day"
+    days = moments(sheet.rows[date], profile.dates)[0].dt.normalize()
+    dated = pd.DataFrame({"series": _series(sheet, keys), "day": days}).dropna().drop_duplicates()
+    apart = dated.sort_values(["series", "day"]).groupby("series")["day"].diff().dt.days.dropna()
+    weeks = bool((apart % 7 == 0).mean() >= _WEEKLY) and not _twice(dated, "W")
+    fits = {"M": not _twice(dated[["day"]], "M"), "W": weeks or not _twice(dated[["day"]], "W")}
+    letter: Literal["M", "W"] = profile.frequency or ("W" if weeks and not fits["M"] else "M")
+    return letter, "period" if fits[letter] else "day"
 
 
-def _days(column: "pd.Series[str]", rule: Dates) -> "pd.Series[pd.Timestamp]":
-    return moments(column, rule)[0].dropna().dt.normalize().drop_duplicates()
+def _twice(dated: pd.DataFrame, letter: str) -> bool:
+    """Whether two dates, of a series where it is told, lie in one period."""
+    days = dated.drop_duplicates()
+    return bool(days.assign(day=days["day"].dt.to_period(letter)).duplicated().any())
+
+
+def _series(sheet: Sheet, keys: Mapped) -> NDArray[np.intp]:
+    """The number of each row's series."""
+    columns = [column for named in keys.values() for column in named if column in sheet.rows]
+    groups = sheet.rows.groupby(columns, dropna=False).ngroup() if columns else 0
+    return np.broadcast_to(np.asarray(groups, dtype=np.intp), len(sheet.rows))
+
+
+def _documents(
+    profile: Profile, sheet: Sheet, date: str, rhythm: Frequency
+) -> tuple[Sheet, Profile, list[str]]:
+    """Rows of single days: whole periods of them, silence as no sale, and both told."""
+    days = moments(sheet.rows[date], profile.dates)[0].dt.normalize()
+    cut = cut_off(days, rhythm)
+    lost = sheet.rows.index[days.notna() & rhythm.floor(days).isin(cut)]
+    notes = [f"the {rhythm.noun} of {start:%Y-%m-%d} is cut off by the file: left out" for start in cut]
+    if "gaps" not in profile.model_fields_set:
+        profile = profile.model_copy(update={"gaps": "zero"})
+        notes.append(f"rows are single days or documents: a {rhythm.noun} without one counts as no sale")
+    return sheet.without(lost.to_numpy(dtype=np.int64)), profile, notes
+
+
+def _only_where_sold(
+    profile: Profile, sheet: Sheet, keys: Mapped, found: Mapping[str, str], plans: Mapping[str, str]
+) -> dict[str, str]:
+    """What a file of sales alone calls a price or a promotion, and nobody has said to be planned."""
+    ahead = {name: found[name] for name in _PRICES if name in found} | dict(plans)
+    late = {name: column for name, column in ahead.items() if name not in profile.plans}
+    if not late or not {"date", "quantity"} <= found.keys() or found["date"] not in sheet.rows:
+        return {}
+    rows = sheet.rows
+    quantity, _ = numbers(
+        rows[found["quantity"]], decimal=profile.csv.decimal, thousands=profile.csv.thousands
+    )
+    days = moments(rows[found["date"]], profile.dates)[0].dt.normalize()
+    return late if sold_only(_series(sheet, keys), days, quantity) else {}

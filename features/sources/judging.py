@@ -89,7 +89,9 @@ def _wanted(column: str, use: str, aliases: Mapping[str, tuple[str, ...]], heade
     others = aliases.get({"qty_sell_in": "quantity", "dates": "date"}.get(use.split(".")[-1], use), ())
     more = ", ..." if len(others) > _N_ALIASES else ""
     also = f" (or {', '.join(others[:_N_ALIASES])}{more})" if others else ""
-    return f'a column "{column}"{also} for {use} among the {len(header)} of the file.{hint(column, header)}'
+    near = hint(column, header)
+    say = " Say which it is: --column MEANING=COLUMN." if aliases and not near else ""
+    return f'a column "{column}"{also} for {use} among the {len(header)} of the file.{near}{say}'
 
 
 def _table_faults(

@@ -140,6 +140,7 @@ class Profile(_Part):
     publication_delay_days: int = Field(default=0, ge=0)
     plan_lead_days: int = Field(default=120, ge=0)
     aliases: dict[str, tuple[str, ...]] = {}
+    stated: dict[str, str] = {}  # meaning to a file's own column, before any alias
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -83,9 +83,9 @@ class Elasticity:
         """Each series' response to each plan, [n, p]; its product's, or all's, where it is new."""
         if self.names_ is None:
             raise NotFitted(self)
-        rows = self.group_.reindex(panel.static["sku_id"].astype(str)).fillna(dict(enumerate(self.overall_)))
-        own = self.series_.reindex(pd.Index(panel.ids)).to_numpy()
-        return np.where(np.isfinite(own), own, rows.to_numpy())
+        group = _rows(self.group_, pd.Index(panel.static["sku_id"].astype(str)))
+        own = _rows(self.series_, pd.Index(panel.ids))
+        return np.where(np.isfinite(own), own, np.where(np.isfinite(group), group, self.overall_))
 
     def uplift(self, panel: Panel, horizon: int) -> Array:
         """Log factor that plans put on units, against the series' usual last year, [n, t + h].
@@ -180,3 +180,9 @@ def _observed_mean(x: Array) -> Array:
     count = seen.sum(axis=1, keepdims=True)
     total = np.where(seen, x, 0.0).sum(axis=1, keepdims=True)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _rows(table: pd.DataFrame, names: pd.Index) -> Array:
+    """The named rows, [n, p]; NaN where a name is unknown."""
+    at = table.index.get_indexer(names)
+    return np.where((at < 0)[:, None], np.nan, table.to_numpy(dtype=np.float64)[at])

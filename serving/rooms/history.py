@@ -188,7 +188,7 @@ def _cutoff(past: _Entries, freq: Frequency, named: str | None) -> pd.Timestamp:
 
 
 def _between(start: pd.Timestamp, end: pd.Timestamp, freq: Frequency) -> int:
-    periods = int(freq.position(pd.Series([end]), start).iloc[0])
+    periods = freq.apart(end, start)
     if periods >= _MOST_PERIODS:
         detail = f"The histories span {periods + 1:,} {freq.noun}s; at most {_MOST_PERIODS:,} are used."
         raise wrong("series", detail)

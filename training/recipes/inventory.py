@@ -201,7 +201,7 @@ def _at(
 
 def _followed(keys: pd.DataFrame, start: pd.Timestamp, days: Array, now: Shelves) -> Array:
     """Units wanted in the days from `start`, as far as they are on record, [n]; else NaN."""
-    step = int(now.freq.position(pd.Series([start]), now.first).iloc[0])
+    step = now.freq.apart(start, now.first)
     after = filled(now)[:, step:]
     if after.shape[1] == 0:
         return np.full(len(keys), np.nan)
