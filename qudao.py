@@ -193,7 +193,9 @@ def backtest(
     profile: Annotated[
         str, typer.Option(help="How its columns are named: configs/sources, or a path.")
     ] = "generic",
-    horizon: Annotated[int, typer.Option(help="Periods ahead.", min=1, max=26)] = 3,
+    horizon: Annotated[
+        int | None, typer.Option(help="Periods ahead (default: 3 months, 4 weeks).", min=1, max=26)
+    ] = None,
     windows: Annotated[int, typer.Option(help="Cutoffs to replay, back from the end.", min=1)] = 4,
     freq: Annotated[
         Literal["M", "W"] | None, typer.Option(help="Default: as in the profile or the dates.")
@@ -218,16 +220,18 @@ def backtest(
     quiet: Quiet = False,
 ) -> None:
     """An honest comparison with planners' methods on your own file; no warehouse needed."""
+    from training.scorecard import SUMS
     from training.settings import CONFIG, DemandConfig
     from training.trial import Trial, open_file, run_trial
 
     opened = open_file([data], profile, freq=freq, gaps=gaps, columns=column or [])
     panel = opened.panel
-    asked = Trial(horizon=horizon, windows=windows, plans=not without_plans, show=not quiet)
+    steps = horizon or SUMS[panel.freq.letter]
+    asked = Trial(horizon=steps, windows=windows, plans=not without_plans, show=not quiet)
     settings = DemandConfig.read(config or CONFIG)
     title, notes = f"Backtest of {data.name}", opened.notes(asked)
     result = run_trial(panel, settings, asked, out, title=title, notes=notes)
-    console.print(_leaderboard(result.table, f"{panel.n:,} series, {horizon} {panel.freq.noun}s ahead"))
+    console.print(_leaderboard(result.table, f"{panel.n:,} series, {steps} {panel.freq.noun}s ahead"))
     for note in result.report["notes"]:
         console.print(f"Note: {note}", markup=False, highlight=False)
     console.print(f"Known ahead: {result.report['about']['plans']}.", markup=False, highlight=False)

@@ -22,7 +22,7 @@ from jinja2 import Environment, StrictUndefined
 from training import wording
 from training.charts import lines
 from training.gallery import gallery
-from training.scorecard import STACK, SUMS, Evidence, best, scorecard
+from training.scorecard import STACK, Evidence, best, scorecard
 
 _TEMPLATE = "report.html.j2"
 _GOOD, _FAIR = 0.03, 0.08  # how far a band's share of truths may be from what it promises
@@ -52,7 +52,7 @@ def render(report: Mapping[str, Any], evidence: Evidence) -> str:
     return page.render(
         r=report,
         noun=noun,
-        sums=SUMS[evidence.freq],
+        sums=evidence.sums,
         stack=STACK,
         best_planner=best(report, "planner"),
         leaders=_leaders(report),

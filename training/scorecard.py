@@ -68,6 +68,11 @@ class Evidence:
         return frequency(self.freq)
 
     @property
+    def sums(self) -> int:
+        """How many periods the sums hold: a month or a quarter, or all that is asked when that is less."""
+        return min(SUMS[self.freq], int(self.frame["horizon"].max()))
+
+    @property
     def others(self) -> list[str]:
         """Every method that is not the stack."""
         return [*self.members, *self.planners]
@@ -84,6 +89,7 @@ def scorecard(evidence: Evidence) -> dict[str, Any]:
     return {
         "freq": evidence.freq,
         "horizon": int(frame["horizon"].max()),
+        "sums": evidence.sums,
         "cutoffs": [f"{day:%Y-%m-%d}" for day in sorted(frame["cutoff"].unique())],
         "n_series": int(frame["unique_id"].nunique()),
         "n": len(frame),
@@ -121,7 +127,7 @@ def segment_of(evidence: Evidence) -> "pd.Series[str]":
 
 
 def _scores(frame: pd.DataFrame, evidence: Evidence) -> Rows:
-    table = score_frame(frame, [STACK, *evidence.others], aggregate=SUMS[evidence.freq])
+    table = score_frame(frame, [STACK, *evidence.others], aggregate=evidence.sums)
     return [{"role": evidence.role(row["method"]), **_plain(row)} for row in table.to_dict("records")]
 
 

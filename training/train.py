@@ -26,7 +26,7 @@ from models.registry import Registry
 from training.progress import steps
 from training.recipes import demand
 from training.report import write_report
-from training.scorecard import STACK, SUMS, Evidence
+from training.scorecard import STACK, Evidence
 from training.settings import DemandConfig
 from training.track import Run, code_version, tracked
 from training.tune import tune
@@ -94,9 +94,9 @@ def evidence(frame: pd.DataFrame, panel: Panel, members: Sequence[str]) -> Evide
 
 
 def leaderboard(judged: Evidence) -> pd.DataFrame:
-    """Metrics of the stack (`mean`) and of each method; sums are over 3 months or 4 weeks."""
+    """Metrics of the stack (`mean`) and of each method; sums are over 3 months or 4 weeks, or the horizon."""
     methods = [STACK, *judged.members, *judged.planners]
-    return score_frame(judged.frame, methods, aggregate=SUMS[judged.freq])
+    return score_frame(judged.frame, methods, aggregate=judged.sums)
 
 
 def long_history(panel: Panel) -> pd.DataFrame:

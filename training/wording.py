@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from features.frequency import frequency
-from training.scorecard import STACK, SUMS, best
+from training.scorecard import STACK, best
 
 _NAMES = {
     STACK: "Qudao (the stack)",
@@ -103,7 +103,7 @@ def _error(card: Mapping[str, Any]) -> str:
 
 def _sums(card: Mapping[str, Any]) -> str:
     share, noun = card["methods"][STACK]["agg_wape"], _noun(card)
-    return f"Over sums of {SUMS[card['freq']]} {noun}s it is {percent(share)}." if share is not None else ""
+    return f"Over sums of {card['sums']} {noun}s it is {percent(share)}." if share is not None else ""
 
 
 def _bias(card: Mapping[str, Any]) -> str:
