@@ -19,5 +19,6 @@ def rolling(t: int, *, horizon: int, windows: int, stride: int | None = None, le
     last = t - horizon
     cuts = [last - i * (stride or horizon) for i in range(windows)]
     if last < least:
-        raise TooFewRows(f"A replay of {horizon} periods after {least} of history", least + horizon, t)
+        what = f"A replay of {horizon} periods (fewer ahead need less) after {least} of history"
+        raise TooFewRows(what, least + horizon, t)
     return sorted(cut for cut in cuts if cut >= least)

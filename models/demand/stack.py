@@ -1,7 +1,8 @@
 """Stack: members blended by how each did where it could not have peeked.
 
 A member's weight falls with the sixteenth power of its error: one that erred 5 % more has less than
-half the say, one that erred 20 % more almost none, and those that did alike share alike. Errors are
+half the say, one that erred 20 % more almost none, and those that did alike share alike. The power is less
+where the evidence is little: few truths, or few that hold most of the units. Errors are
 those of forecasts that members made at past cutoffs without seeing the answer, over all series and
 over those of a segment; a segment's weights count by its rows, else it uses those of all. Smooth series count
 period by period, by absolute error. Lumpy ones count by the sum of the horizon, which is what gets
@@ -15,7 +16,8 @@ where lumpy) and a tenth of the bias.
 Shapes: n series x cutoffs, h periods, m members; r rows: a smooth series' periods, a lumpy one's sum.
         `fit` also takes [n, m]; `combine` takes [..., m].
 Source: Bates and Granger (1969), The combination of forecasts, OR Quarterly 20 (weights by error, no
-        covariance); Wolpert (1992), Stacked generalization. Measured: docs/decisions/0021.
+        covariance); Wolpert (1992), Stacked generalization. Measured: docs/decisions/0021
+        and 0022. How many truths of one size would tell as much: Kish (1965), Survey Sampling, 11.7.
 Limits: a member that is NaN for a row hands its weight to the others.
 
 >>> y = np.linspace(1.0, 50.0, 200)
@@ -53,6 +55,7 @@ class Stack:
     names: tuple[str, ...]
     pull_rows: float = 3000.0
     sharpness: float = 16.0  # 0: all alike; large: the best alone
+    trust_rows: float = 200.0  # truths of one size at which half of the sharpness counts
     weights_: dict[str, Array] | None = field(default=None, init=False, repr=False)  # segment -> [m]
     factors_: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     strength_: float = field(default=0.0, init=False)  # of the factors, 0 to 1
@@ -106,7 +109,8 @@ class Stack:
         units = np.array([np.abs(smooth.y).sum(), np.abs(sums.y).sum()]) + 1e-12
         share = units / units.sum()
         error = share[0] * smooth.absolute() + share[1] * sums.squared()
-        odds = -self.sharpness * np.log(error + _NO_ERROR)
+        told = rows.of_one_size()
+        odds = -self.sharpness * told / (told + self.trust_rows) * np.log(error + _NO_ERROR)
         weights = np.exp(odds - odds.max())
         return np.asarray(weights / weights.sum())
 
@@ -166,6 +170,11 @@ class _Rows:
         """Some of the rows."""
         parts = {name: getattr(self, name)[rows] for name in ("members", "y", "segment", "window")}
         return _Rows(**parts)
+
+    def of_one_size(self) -> float:
+        """How many truths of one size would tell as much: one giant among a thousand tells like one."""
+        units = np.abs(self.y)
+        return float(units.sum() ** 2 / ((units**2).sum() + 1e-12))
 
     def absolute(self) -> Array:
         """Mean absolute error of each member over mean units, [m]."""

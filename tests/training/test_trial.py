@@ -133,11 +133,17 @@ def test_a_file_of_zeros_is_tried_and_said_to_be_one(panel, tmp_path):
 
 def test_too_short_a_history_writes_nothing(panel, tmp_path):
     table = as_table(panel)
-    table[table["date"] < "2019-12-01"].to_csv(tmp_path / "short.csv", index=False)
+    table[table["date"] < "2019-10-01"].to_csv(tmp_path / "short.csv", index=False)
     short = panel_of_file([tmp_path / "short.csv"], "generic")
-    with pytest.raises(TooFewRows, match="needs at least 13 rows; got 11"):
+    with pytest.raises(TooFewRows, match="needs at least 10 rows; got 9"):
         run_trial(short, QUICK, ASKED, tmp_path / "out", title="Short")
     assert not (tmp_path / "out").exists()
+
+
+def test_ten_months_are_enough(panel, tmp_path):
+    result = run_trial(panel.at(10), QUICK, ASKED, tmp_path / "out", title="Ten months")
+    assert result.frame["cutoff"].nunique() == 1
+    assert result.frame["mean"].notna().all()
 
 
 def test_a_second_trial_replaces_the_first(panel, tried, tmp_path):

@@ -24,7 +24,7 @@ from models.demand.theta import theta
 from training.backtest import backtest as compare
 from training.loop import train
 from training.progress import Tick, silent
-from training.rehearsal import Rehearsals
+from training.rehearsal import LEAST_PERIODS, Rehearsals
 from training.settings import DemandConfig, Name
 from training.split import rolling
 
@@ -59,7 +59,7 @@ def backtest(past: Rehearsals, config: DemandConfig, *, windows: int, tick: Tick
 
 def cutoffs(past: Rehearsals, config: DemandConfig, windows: int) -> list[int]:
     """The backtest's cutoffs, as periods on record; at least one rehearsal lies before the first."""
-    horizon, least = past.horizon - config.delay, 2 * past.horizon + 4
+    horizon, least = past.horizon - config.delay, past.horizon + LEAST_PERIODS + config.delay
     ends = rolling(past.panel.t, horizon=horizon, windows=windows, least=least)
     return [t - config.delay for t in ends]
 

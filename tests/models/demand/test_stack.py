@@ -45,6 +45,16 @@ def test_the_better_a_member_was_the_more_it_says_and_a_poor_one_is_not_heard():
     assert poor < 0.001
 
 
+def test_few_truths_or_one_giant_prove_little():
+    members, y = _noisy(4, (0.1, 0.12), 4000)
+    many = _fitted(members, y, _same(4000)).table().loc["all"].max()
+    few = _fitted(members[:40], y[:40], _same(40)).table().loc["all"].max()
+    members[0], y[0] = members[0] * 1e5, y[0] * 1e5
+    giant = _fitted(members, y, _same(4000)).table().loc["all"].max()
+    assert many > 0.8
+    assert max(few, giant) < 0.65
+
+
 def test_a_member_without_any_error_is_the_blend():
     members, y = _noisy(2, (0.1, 0.1, 0.1))
     members[:, 1] = y
