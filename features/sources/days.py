@@ -41,11 +41,11 @@ def sold_only(
 ) -> bool:
     """Whether rows lie only where something sold: no zero, and few of the file's days in each series.
 
-    >>> days = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"] * 2))
-    >>> series, some = np.repeat([0, 1], 4), [0, 3, 4, 7]
-    >>> sold_only(series, days, pd.Series([5.0] * 8))
+    >>> days = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01"]))
+    >>> sold_only(np.zeros(4, dtype=int), days, pd.Series([5.0] * 4))
     False
-    >>> sold_only(series[some], days[some], pd.Series([5.0] * 4))
+    >>> rare = pd.concat([days, days[[0, 3]], days[[0, 3]]])
+    >>> sold_only(np.array([0, 0, 0, 0, 1, 1, 2, 2]), rare, pd.Series([5.0] * 8))
     True
     """
     if (quantity == 0).any():

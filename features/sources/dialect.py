@@ -26,7 +26,7 @@ _COMMA = re.compile(r"[-+]?(\d{1,3}([.\s]\d{3})+|\d+),\d+")  # 1.234,5
 _POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")  # 1.234, where a comma is before decimals
 _DOTS = re.compile(r"[-+]?\d{1,3}(\.\d{3}){2,}")  # 1.234.567
 _SPACES = re.compile(r"[-+]?\d{1,3}(\s\d{3})+([.,]\d+)?")  # 1 234,5
-_DAY = re.compile(r"(\d{1,2})([/-])(\d{1,2})[/-](\d{4})")
+_DAY = re.compile(r"(\d{1,2})([/-])(\d{1,2})[/-](\d{4})( \d{1,2}:\d{2}(?:(:\d{2}))?)?")
 _PLAIN: Marks = (".", "")
 
 
@@ -55,12 +55,13 @@ def day_form(column: "pd.Series[str]") -> str:
     found = [match.groups() for cell in texts(column).unique() if (match := _DAY.fullmatch(cell))]
     if not found:
         return ""
-    mark = found[0][1]
+    mark, clock = found[0][1], " %H:%M" * bool(found[0][4]) + ":%S" * bool(found[0][5])
     first, second = ({int(parts[i]) for parts in found} for i in (0, 2))
+    day, month = f"%d{mark}%m{mark}%Y{clock}", f"%m{mark}%d{mark}%Y{clock}"
     if (max(first) > 12) != (max(second) > 12):
-        return f"%d{mark}%m{mark}%Y" if max(first) > 12 else f"%m{mark}%d{mark}%Y"
+        return day if max(first) > 12 else month
     if max(first) <= 12 and (len(first) == 1) != (len(second) == 1):
-        return f"%d{mark}%m{mark}%Y" if len(first) == 1 else f"%m{mark}%d{mark}%Y"
+        return day if len(first) == 1 else month
     return ""
 
 

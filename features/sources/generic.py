@@ -9,8 +9,8 @@ What a column is for: `features.sources.meanings`. What is left:
 A single id is the product, sold by the dealer "all", unless it reads "dealer/product". How the file writes
 numbers and days is read off its cells (`features.sources.dialect`).
 
-Day-by-day rows are documents of their month (`frequency: W`: week): a month without one counts as no sale,
-and one that the file begins or ends in the middle of is left out (`features.sources.days`).
+Day-by-day rows are documents of their month (`frequency: W`: week), see `features.sources.orders`. A file of
+a date and two columns of numbers or more, no name among them, has a column a product.
 
 >>> from features.sources.files import sheet
 >>> from features.sources.profile import load_profile
@@ -29,14 +29,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.frequency import Frequency, frequency
+from features.frequency import frequency
 from features.sources.cells import flags, numbers, texts
 from features.sources.channel import Part
 from features.sources.dates import moments
-from features.sources.days import cut_off, sold_only
+from features.sources.days import sold_only
 from features.sources.dialect import day_form, decimal_and_thousands, told, year_and_month
 from features.sources.files import Sheet
 from features.sources.meanings import IDS, aliased, meanings, plain
+from features.sources.orders import as_orders, own_attributes
 from features.sources.profile import Mapped, Profile, Wide
 from features.sources.wide import melted
 from features.tables import SCHEMAS
@@ -49,6 +50,8 @@ ALL = "all"  # the dealer, or the product, of a file that has only the other
 _SPLIT = {"dealer_id": "dealer of unique_id", "sku_id": "product of unique_id"}
 _BLANK = ("na", "n/a", "nan", "null", "none", "-")
 _WEEKLY = 0.9  # of the steps from date to date are whole weeks
+_KIND = 3  # rows for each word, at least, in a column of kinds
+_LEAST_PRODUCTS = 2
 _LEAST_WIDE = 4  # columns named after periods
 _MONTH = "year and month"
 _YEARS, _MONTHS = ("year", "jahr", "年", "年份"), ("month", "monat", "month_no", "月", "月份")
@@ -59,6 +62,7 @@ _FIXED = ("unique_id", *IDS, "date", "quantity")
 def resolve(profile: Profile, sheet: Sheet) -> tuple[Part, list[str]]:
     """The profile that this file needs, the sheet with its ids, and what was left out."""
     sheet, melted_ = _long(profile, sheet)
+    sheet, by_product = _by_product(profile, sheet)
     meant = meanings(profile, sheet)
     found = meant.found
     keys, constants, sheet = _ids(found, sheet)
@@ -72,12 +76,15 @@ def resolve(profile: Profile, sheet: Sheet) -> tuple[Part, list[str]]:
     letter, grain = _rhythm(profile, sheet, keys, date)
     whole: list[str] = []
     if grain == "day" and date in sheet.rows:
-        sheet, profile, whole = _documents(profile, sheet, date, frequency(letter))
+        rhythm, quantity = frequency(letter), found.get("quantity")
+        profile, sheet, whole = as_orders(profile, sheet, rhythm, date=date, quantity=quantity)
+        tables, alien = own_attributes(tables, keys, sheet, date)
+        whole += alien
     if late := _only_where_sold(profile, sheet, keys, found, plans):
         tables, plans, signals = tables | {"prices": {}}, dict(profile.plans), signals | late
         left += [f"rows lie only where something sold: {', '.join(late.values())} not taken as known ahead"]
     alone = [] if keys else ["no column names a dealer or a product: all rows are one series"]
-    notes = [*melted_, *meant.notes, *alone, *spoken, *whole, *left] if meant.named else []
+    notes = [*melted_, *by_product, *meant.notes, *alone, *spoken, *whole, *left] if meant.named else []
     tables = {name: columns for name, columns in tables.items() if columns}
     update = {"keys": keys, "constants": profile.constants | constants, "tables": tables, "plans": plans}
     update |= {"signals": signals, "frequency": letter, "grain": grain}
@@ -154,6 +161,21 @@ def _long(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
     return long, [f"{len(dated)} columns named after periods were made rows"]
 
 
+def _by_product(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
+    """A sheet with nothing but a date and a column a product made rows; any other as it is."""
+    found = meanings(profile, sheet).found
+    free = [c for c in sheet.rows.columns if c not in found.values() and not PLAN.fullmatch(plain(c))]
+    if {*found} != {"date"} or len(free) < _LEAST_PRODUCTS or sheet.rows[found["date"]].duplicated().any():
+        return sheet, []
+    if not all(_is_number(profile, sheet.rows[column]) for column in free):
+        return sheet, []
+    wide = Wide(name="product", value="quantity", columns=tuple(free))
+    rows, origin = melted(sheet.rows, wide, kept=(found["date"],))
+    headers = {file: header | {wide.name, wide.value} for file, header in sheet.headers.items()}
+    long = Sheet(rows, sheet.origin.iloc[origin].reset_index(drop=True), headers)
+    return long, [f"{len(free)} columns of numbers were taken as products, a column each"]
+
+
 def _tables(found: dict[str, str]) -> dict[str, Mapped]:
     """Sell-in, prices, and the registers for which the file has attributes."""
     tables: dict[str, Mapped] = {"sell_in": {"qty_sell_in": (found.get("quantity", "quantity"),)}}
@@ -174,6 +196,8 @@ def _rest(profile: Profile, sheet: Sheet, used: set[str]) -> tuple[dict[str, str
             continue
         if not _is_number(profile, sheet.rows[column]):
             notes.append(_left_out(column))
+        elif _counts_rows(sheet.rows[column]):
+            notes.append(f'column "{column}" counts the rows: left out')
         else:
             (plans if PLAN.fullmatch(plain(column)) else signals)[plain(column)] = column
     return plans, signals, notes
@@ -200,9 +224,19 @@ def _left_out(column: str) -> str:
 
 
 def _is_number(profile: Profile, column: "pd.Series[str]") -> bool:
-    """Most of its cells are numbers: one bad cell is a fault, not a reason to leave a column out."""
+    """Most of its cells are numbers: one bad cell is a fault, not a reason to leave a column out.
+
+    Words that come again and again (a kind of holiday) make it text.
+    """
     values, bad = numbers(column, decimal=profile.csv.decimal, thousands=profile.csv.thousands)
-    return bool(values.notna().sum() > bad.sum())
+    kinds = texts(column)[bad].value_counts()
+    return bool(values.notna().sum() > bad.sum()) and not (len(kinds) and kinds.min() >= _KIND)
+
+
+def _counts_rows(column: "pd.Series[str]") -> bool:
+    """Whether it is 1, 2, 3 and so on."""
+    values = numbers(column)[0].to_numpy()
+    return len(values) > 1 and bool((np.diff(values) == 1).all())
 
 
 def _rhythm(
@@ -231,20 +265,6 @@ def _series(sheet: Sheet, keys: Mapped) -> NDArray[np.intp]:
     columns = [column for named in keys.values() for column in named if column in sheet.rows]
     groups = sheet.rows.groupby(columns, dropna=False).ngroup() if columns else 0
     return np.broadcast_to(np.asarray(groups, dtype=np.intp), len(sheet.rows))
-
-
-def _documents(
-    profile: Profile, sheet: Sheet, date: str, rhythm: Frequency
-) -> tuple[Sheet, Profile, list[str]]:
-    """Rows of single days: whole periods of them, silence as no sale, and both told."""
-    days = moments(sheet.rows[date], profile.dates)[0].dt.normalize()
-    cut = cut_off(days, rhythm)
-    lost = sheet.rows.index[days.notna() & rhythm.floor(days).isin(cut)]
-    notes = [f"the {rhythm.noun} of {start:%Y-%m-%d} is cut off by the file: left out" for start in cut]
-    if "gaps" not in profile.model_fields_set:
-        profile = profile.model_copy(update={"gaps": "zero"})
-        notes.append(f"rows are single days or documents: a {rhythm.noun} without one counts as no sale")
-    return sheet.without(lost.to_numpy(dtype=np.int64)), profile, notes
 
 
 def _only_where_sold(

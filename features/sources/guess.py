@@ -24,6 +24,7 @@ import pandas as pd
 
 from features.sources.cells import numbers, texts
 from features.sources.dates import moments
+from features.sources.dialect import day_form
 from features.sources.files import Sheet
 from features.sources.profile import Dates
 
@@ -40,7 +41,7 @@ _MONEY = {"price", "cost", "amount", "revenue", "value", "discount", "margin", "
 _TRAITS = _MONEY | {
     "type", "class", "category", "group", "segment", "size", "tier", "level", "city", "state", "region",
     "country", "address", "phone", "qty", "quantity", "units", "count", "age", "weight", "color", "status",
-    "description", "since", "sales", "open",
+    "since", "sales", "open",
 }  # fmt: skip
 _NAMED_BY = {"id", "code", "no", "key", "number", "name"}
 _DAYS = 0.9  # of the cells, of a column of days
@@ -119,7 +120,8 @@ def _name(sheet: Sheet, free: Sequence[str], meaning: str, _rule: Dates) -> str 
 
 
 def _is_day(column: "pd.Series[str]", rule: Dates) -> bool:
-    days, _ = moments(column, rule)
+    form = day_form(column)
+    days, _ = moments(column, rule.model_copy(update={"formats": (*rule.formats, *([form] if form else []))}))
     told = texts(column) != ""
     return bool(told.any() and days[told].notna().mean() >= _DAYS)
 

@@ -1,9 +1,9 @@
 """Meanings: which column of a plain file is the date, the dealer, the product, the quantity ...
 
-What the caller has stated counts first, then the aliases of the profile, compared without case, spaces or
-dashes; the first alias that the file has wins. A dealer or product without an id is called by its name.
-What is still open is guessed (`features.sources.guess`); a product that is open then is called by its brand
-or category.
+What the caller has stated counts first, then the aliases of the profile, compared without case, spaces and
+signs; the first alias that the file has wins. A dealer or product without an id is called by its name.
+What is still open is guessed (`features.sources.guess`); a dealer that is open then is called by its
+region, a product by its brand or category.
 
 Errors: ChannelError (a stated column that the file lacks, a meaning that nobody knows).
 
@@ -28,7 +28,7 @@ from features.sources.profile import Profile
 IDS = ("dealer_id", "sku_id")
 SAID = {"dealer_id": "dealer", "sku_id": "product"}  # how a person says it
 _NAMES = {"dealer_id": ("dealer_name",), "sku_id": ("product_name",)}
-_GROUPS = {"sku_id": ("brand_id", "category")}
+_GROUPS = {"dealer_id": ("territory_id",), "sku_id": ("brand_id", "category")}
 _MANY = {"plan": "plans", "signal": "signals"}  # of which a file may have several
 _LEAST_NAMED = 2
 
@@ -40,6 +40,11 @@ def plain(name: str) -> str:
     'weekly_sales'
     """
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def _letters(name: str) -> str:
+    """CustomerID as customer_id."""
+    return plain(name).replace("_", "")
 
 
 def stated(profile: Profile, columns: Sequence[str]) -> Profile:
@@ -90,16 +95,24 @@ def meanings(profile: Profile, sheet: Sheet) -> Meanings:
     found = _called(free | profile.stated, _NAMES)
     guesses = guessed(sheet, found, profile.dates, taken=set(said.values()))
     found = _called(found | guesses, _GROUPS)
-    if {*IDS, "unique_id"}.isdisjoint(found):
+    if not _tells_series(found, sheet):
         guesses |= series(sheet, {*said.values(), *found.values()})
     return Meanings(found=found | guesses, guesses=guesses)
 
 
+def _tells_series(found: Mapping[str, str], sheet: Sheet) -> bool:
+    """Whether a series is named; one dealer's rows of one day are several products, where none is named."""
+    if "unique_id" in found or "sku_id" in found:
+        return True
+    named = [found[name] for name in ("dealer_id", "date") if name in found]
+    return "dealer_id" in found and not sheet.rows.duplicated(named).any()
+
+
 def aliased(profile: Profile, columns: Sequence[str]) -> dict[str, str]:
     """Meaning to the first column that goes by one of its names."""
-    by_name = {plain(column): column for column in reversed(columns)}
+    by_name = {_letters(column): column for column in reversed(columns)}
     firsts = {
-        meaning: next((by_name[plain(alias)] for alias in aliases if plain(alias) in by_name), None)
+        meaning: next((by_name[_letters(alias)] for alias in aliases if _letters(alias) in by_name), None)
         for meaning, aliases in profile.aliases.items()
     }
     return {meaning: column for meaning, column in firsts.items() if column is not None}

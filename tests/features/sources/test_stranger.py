@@ -19,6 +19,8 @@ DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2018-01-01", "2018-05-14")]
         ("Title,Week,Employed", "A,{day},5", ("all", "A")),
         ("id,date,value", "W10,{day},5", ("all", "W10")),
         ("week,brand,units", "{day},A,5", ("all", "A")),
+        ("InvoiceNo,StockCode,Qty,InvoiceDate,UnitPrice,CustomerID", "{i},A,5,{day},2.5,N1", ("N1", "A")),
+        ("Distributor Name,Product Description,Period,Net Units Shipped", "N1,A,{day},5", ("N1", "A")),
         ("ShopCode;ArtNo;WeekEnding;UnitsSold", "N1;A;{day};5", ("N1", "A")),
     ],
 )
@@ -85,6 +87,48 @@ def test_yes_and_no_are_a_plan_and_na_is_blank(read_csv):
     told = read_csv("sku,week,qty,IsHoliday,MarkDown", *rows).accepted()["promotions"]
     assert told.query("kind == 'isholiday'")["value"].tolist() == [1, 0, 1, 0, 1]
     assert told.query("kind == 'markdown'")["value"].dropna().eq(2).all()
+
+
+def test_a_column_a_product_becomes_rows_and_says_so(read_csv):
+    intake = read_csv("datum,M01AB,N02BA", *(f"{day},5,7" for day in WEEKS))
+    units = intake.accepted()["sell_in"].groupby("sku_id")["qty_sell_in"].first()
+    assert units.to_dict() == {"M01AB": 5.0, "N02BA": 7.0}
+    assert "2 columns of numbers were taken as products, a column each" in intake.notes
+
+
+def test_rows_of_one_day_and_region_are_several_products(read_csv):
+    rows = [f"{day},1.5,5,{kind},Albany" for day in WEEKS for kind in ("organic", "usual")]
+    sell_in = read_csv("Date,AveragePrice,Total Volume,type,region", *rows).accepted()["sell_in"]
+    assert set(sell_in["dealer_id"]) == {"Albany"}
+    assert set(sell_in["sku_id"]) == {"organic", "usual"}
+
+
+def test_a_clock_beside_the_day_is_read(read_csv):
+    rows = [f"A,{day.month}/{day.day}/2018 8:26,5" for day in pd.to_datetime([*WEEKS, "2018-01-30"])]
+    assert read_csv("sku,InvoiceDate,qty", *rows).accepted()["sell_in"]["period_start"].nunique() == 2
+
+
+def test_orders_leave_out_returns_and_add_up_what_one_day_brings(read_csv):
+    rows = [f"A,{day},5" for day in DAYS[:40] + DAYS[:1]] + [f"A,{DAYS[3]},-5"]
+    intake = read_csv("sku,date,qty", *rows)
+    assert intake.accepted()["sell_in"].groupby("document_id")["qty_sell_in"].sum()[DAYS[0]] == 10
+    assert "1 rows of returns (negative units) are left out" in intake.notes
+    assert read_csv("sku,date,qty", *rows[:40], *[f"A,{DAYS[3]},-5"] * 9).faults
+
+
+def test_what_changes_within_a_customer_is_no_attribute_of_it(read_csv):
+    rows = [f"N1,A,{day},5,{region}" for day in DAYS[:40] for region in ("east", "west")]
+    intake = read_csv("customer,sku,date,qty,region", *rows)
+    assert 'column "region" changes from row to row of one dealer: left out' in intake.notes
+    assert "dealers" not in intake.accepted()
+
+
+def test_kinds_and_counters_are_no_figures(read_csv):
+    rows = [
+        f"{i},A,{day},5,{kind}" for i, (day, kind) in enumerate(zip(DAYS, "00a0000b000" * 13, strict=False))
+    ]
+    tables = read_csv("id,sku,date,qty,StateHoliday", *rows).accepted()
+    assert {"signals", "promotions"}.isdisjoint(tables)
 
 
 def test_lines_of_one_order_are_added_up(read_csv):
