@@ -19,14 +19,13 @@ has to fit better than any other; else it stays open, and then is told as missin
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from features.sources.cells import numbers, texts
 from features.sources.dates import moments
 from features.sources.dialect import day_form
 from features.sources.files import Sheet
-from features.sources.profile import Dates
+from features.sources.profile import Csv, Dates
 
 _WORDS = {
     "date": ("date", "day", "week", "month", "period", "time", "日期", "时间"),
@@ -45,6 +44,8 @@ _TRAITS = _MONEY | {
 }  # fmt: skip
 _NAMED_BY = {"id", "code", "no", "key", "number", "name"}
 _DAYS = 0.9  # of the cells, of a column of days
+_KIND = 3  # rows for each word, at least, in a column of kinds
+_PLAINLY = Csv()
 _AGAIN = 2  # rows for each name, at least
 
 
@@ -70,7 +71,7 @@ def series(sheet: Sheet, taken: Collection[str]) -> dict[str, str]:
     """The column that may name a series, as the product, where none says what it names."""
     again = [c for c in sheet.rows.columns if c not in taken and _comes_again(sheet.rows[c])]
     named = [column for column in again if words(column) == ["id"]]
-    column = _only(named) or _only([column for column in again if not _is_number(sheet.rows[column])])
+    column = _only(named) or _only([column for column in again if not is_number(sheet.rows[column])])
     return {} if column is None else {"sku_id": column}
 
 
@@ -94,17 +95,25 @@ def says(column: str, *meanings: str) -> bool:
     return any(w == end or (len(end) > 3 and w.endswith(end)) for w in said for end in endings)
 
 
+def is_number(column: "pd.Series[str]", csv: Csv = _PLAINLY) -> bool:
+    """Most of its cells are numbers: one bad cell is a fault, not a reason to leave a column out.
+
+    Words that come again and again (a kind of holiday) make it text.
+    """
+    values, bad = numbers(column, decimal=csv.decimal, thousands=csv.thousands)
+    kinds = texts(column)[bad].value_counts()
+    return bool(values.notna().sum() > bad.sum()) and not (len(kinds) and kinds.min() >= _KIND)
+
+
 def _date(sheet: Sheet, free: Sequence[str], meaning: str, rule: Dates) -> str | None:
     dated = [column for column in free if _is_day(sheet.rows[column], rule)]
     named = [column for column in dated if says(column, meaning)]
-    texts_ = [column for column in dated if not _is_number(sheet.rows[column])]  # 2017 is more often a number
+    texts_ = [column for column in dated if not is_number(sheet.rows[column])]  # 2017 is more often a number
     return _only(named) or _only(texts_)
 
 
 def _quantity(sheet: Sheet, free: Sequence[str], meaning: str, rule: Dates) -> str | None:
-    counted = [
-        column for column in free if _is_number(sheet.rows[column]) and not _MONEY & set(words(column))
-    ]
+    counted = [column for column in free if is_number(sheet.rows[column]) and not _MONEY & set(words(column))]
     counted = [column for column in counted if not _is_day(sheet.rows[column], rule)]
     for word in _WORDS[meaning]:
         if column := _only([column for column in counted if word in words(column)]):
@@ -124,11 +133,6 @@ def _is_day(column: "pd.Series[str]", rule: Dates) -> bool:
     days, _ = moments(column, rule.model_copy(update={"formats": (*rule.formats, *([form] if form else []))}))
     told = texts(column) != ""
     return bool(told.any() and days[told].notna().mean() >= _DAYS)
-
-
-def _is_number(column: "pd.Series[str]") -> bool:
-    values, bad = numbers(column)
-    return bool(values.notna().sum() > np.sum(bad))
 
 
 def _comes_again(column: "pd.Series[str]") -> bool:

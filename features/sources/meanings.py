@@ -25,6 +25,10 @@ from features.sources.files import Sheet
 from features.sources.guess import guessed, says, series
 from features.sources.profile import Profile
 
+_PLAN = re.compile(
+    r"(?!.*(total|fuel|oil|market|competit|rival|index|竞|油价))(plan_.*|.*price.*|.*discount.*|.*promo.*|feature.*|deal.*|event.*|.*holiday.*|.*display.*|disp|"
+    r".*markdown.*|.*campaign.*|.*coupon.*|.*flyer.*|.*(促销|折扣|活动|价).*)"
+)
 IDS = ("dealer_id", "sku_id")
 SAID = {"dealer_id": "dealer", "sku_id": "product"}  # how a person says it
 _NAMES = {"dealer_id": ("dealer_name",), "sku_id": ("product_name",)}
@@ -40,6 +44,15 @@ def plain(name: str) -> str:
     'weekly_sales'
     """
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def says_plan(column: str) -> bool:
+    """Whether a column's name says that its figures are planned.
+
+    >>> says_plan("Promo Depth"), says_plan("Fuel_Price")
+    (True, False)
+    """
+    return _PLAN.fullmatch(plain(column)) is not None
 
 
 def _letters(name: str) -> str:
