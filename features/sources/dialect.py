@@ -26,7 +26,7 @@ _COMMA = re.compile(r"[-+]?(\d{1,3}([.\s]\d{3})+|\d+),\d+")  # 1.234,5
 _POINTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+")  # 1.234, where a comma is before decimals
 _DOTS = re.compile(r"[-+]?\d{1,3}(\.\d{3}){2,}")  # 1.234.567
 _SPACES = re.compile(r"[-+]?\d{1,3}(\s\d{3})+([.,]\d+)?")  # 1 234,5
-_DAY = re.compile(r"(\d{1,2})([/-])(\d{1,2})[/-](\d{4})( \d{1,2}:\d{2}(?:(:\d{2}))?)?")
+_DAY = re.compile(r"(\d{1,2})([/-])(\d{1,2})[/-](\d{4})( \d{1,2}:\d{2}(:\d{2})?)?")
 _PLAIN: Marks = (".", "")
 
 

@@ -31,14 +31,13 @@ def by_period(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
     if len(dated) < _LEAST_PERIODS or "date" in aliased(profile, names.tolist()) | profile.stated:
         return sheet, []
     wide = Wide(name="period_start", value="quantity", columns=tuple(dated))
-    rows, origin = melted(sheet.rows, wide, kept=())
-    headers = {file: header | {wide.name, wide.value} for file, header in sheet.headers.items()}
-    long = Sheet(rows, sheet.origin.iloc[origin].reset_index(drop=True), headers)
-    return long, [f"{len(dated)} columns named after periods were made rows"]
+    return _long(sheet, wide, ()), [f"{len(dated)} columns named after periods were made rows"]
 
 
 def by_product(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
     """A sheet with nothing but a date and a column a product made rows; any other as it is."""
+    if (aliased(profile, list(sheet.rows.columns)) | profile.stated).keys() - {"date"}:
+        return sheet, []  # names say more: nothing to guess
     found = meanings(profile, sheet).found
     free = [c for c in sheet.rows.columns if c not in found.values() and not says_plan(c)]
     if {*found} != {"date"} or len(free) < _LEAST_PRODUCTS or sheet.rows[found["date"]].duplicated().any():
@@ -46,10 +45,9 @@ def by_product(profile: Profile, sheet: Sheet) -> tuple[Sheet, list[str]]:
     if not all(is_number(sheet.rows[column]) for column in free):
         return sheet, []
     wide = Wide(name="product", value="quantity", columns=tuple(free))
-    rows, origin = melted(sheet.rows, wide, kept=(found["date"],))
-    headers = {file: header | {wide.name, wide.value} for file, header in sheet.headers.items()}
-    long = Sheet(rows, sheet.origin.iloc[origin].reset_index(drop=True), headers)
-    return long, [f"{len(free)} columns of numbers were taken as products, a column each"]
+    return _long(sheet, wide, (found["date"],)), [
+        f"{len(free)} columns of numbers were taken as products, a column each"
+    ]
 
 
 def with_month(found: dict[str, str], sheet: Sheet) -> tuple[dict[str, str], Sheet, tuple[str, ...]]:
@@ -65,3 +63,10 @@ def with_month(found: dict[str, str], sheet: Sheet) -> tuple[dict[str, str], She
     headers = {file: header | {_MONTH} for file, header in sheet.headers.items()}
     sheet = replace(sheet, rows=sheet.rows.assign(**{_MONTH: joined}), headers=headers)
     return found | {"date": _MONTH}, sheet, (year, month)
+
+
+def _long(sheet: Sheet, wide: Wide, kept: tuple[str, ...]) -> Sheet:
+    """The sheet with the columns of `wide` as rows, each with its place in the file."""
+    rows, origin = melted(sheet.rows, wide, kept=kept)
+    headers = {file: header | {wide.name, wide.value} for file, header in sheet.headers.items()}
+    return Sheet(rows, sheet.origin.iloc[origin].reset_index(drop=True), headers)

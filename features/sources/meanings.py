@@ -26,7 +26,8 @@ from features.sources.guess import guessed, says, series
 from features.sources.profile import Profile
 
 _PLAN = re.compile(
-    r"(?!.*(total|fuel|oil|market|competit|rival|index|竞|油价))(plan_.*|.*price.*|.*discount.*|.*promo.*|feature.*|deal.*|event.*|.*holiday.*|.*display.*|disp|"
+    r"(?!.*(total|fuel|oil|market|competit|rival|index|竞|油价))"
+    r"(plan_.*|.*price.*|.*discount.*|.*promo.*|feature.*|deal.*|event.*|.*holiday.*|.*display.*|disp|"
     r".*markdown.*|.*campaign.*|.*coupon.*|.*flyer.*|.*(促销|折扣|活动|价).*)"
 )
 IDS = ("dealer_id", "sku_id")

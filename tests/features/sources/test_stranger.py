@@ -68,6 +68,12 @@ def test_half_a_month_is_left_out_and_a_month_without_a_document_is_no_sale(read
     assert "the month of 2018-05-01 is cut off by the file: left out" in intake.notes
 
 
+def test_gaps_that_are_stated_stand(read_csv):
+    rows = [f"A,{day},5" for day in DAYS[:120]] + ["B,2018-01-03,1", "B,2018-03-03,1"]
+    sell_in = read_csv("sku,date,qty", *rows, gaps="missing").accepted()["sell_in"]
+    assert (sell_in["sku_id"] == "B").sum() == 2
+
+
 def test_prices_told_only_where_something_sold_are_not_known_ahead(read_csv):
     sparse = [f"A,{day},5,2.5,{promo}" for day, promo in zip(DAYS[::9], [0, 1] * 8, strict=False)]
     tables = read_csv(
