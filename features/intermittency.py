@@ -1,6 +1,6 @@
 """Intermittency: how often a series sells at all.
 
->>> zero_rate(np.array([[0.0, 3.0, 0.0, 5.0]]), 4)
+>>> zero_rate(np.array([[9.0, 0.0, 3.0, 0.0, np.nan, 5.0]]), 4)
 array([0.5])
 >>> periods_since_sale(np.array([[0.0, 3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]))
 array([2., 4.])
@@ -16,9 +16,11 @@ Array = NDArray[np.float64]
 
 def zero_rate(y: Array, k: int) -> Array:
     """Share of the last k observed periods without a sale, [n]; NaN when none was observed."""
-    last = y[:, -k:]
-    seen = np.isfinite(last).sum(axis=1)
-    rate: Array = np.where(seen > 0, (last == 0).sum(axis=1) / np.maximum(seen, 1), np.nan)
+    seen = np.isfinite(y)
+    since = np.cumsum(seen[:, ::-1], axis=1)[:, ::-1]  # observed periods from here on
+    used = seen & (since <= k)
+    count = used.sum(axis=1)
+    rate: Array = np.where(count > 0, (used & (y == 0)).sum(axis=1) / np.maximum(count, 1), np.nan)
     return rate
 
 

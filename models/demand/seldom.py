@@ -6,7 +6,8 @@ of three of a class sold nothing, the median is zero and the 90 % quantile lies 
 
     rare     = x b                      least squares of "sold nothing": orders forecasts into classes
     quantile = size * order statistic of y / size, linear between the middles of classes
-    zero     = share of the class that sold nothing, linear likewise; beyond the last middles as x b goes on
+    zero     = share of the class that sold nothing, linear likewise; beyond the last middles as x b goes on,
+               but never certain: at most n + 1 of n + 2, where the last class has n rows (Laplace)
 
 In:   x [r, p] clues with a column of ones, size [r] above zero and truths y [r], at least zero, in units.
 Out:  quantiles [..., k] for x [..., p] and size [...]: ascending, never negative. Probability of zero [...].
@@ -51,6 +52,7 @@ class Seldom:
     middles_: Array = field(init=False, repr=False)  # [classes] of x b, ascending
     scores_: Array = field(init=False, repr=False)  # [classes, k]
     zeros_: Array = field(init=False, repr=False)  # [classes] fraction that sold nothing
+    most_: float = field(default=1.0, init=False)  # probability of zero that so many rows can prove
 
     def fit(self, x: Array, size: Array, y: Array) -> Self:
         """Learn from clues [r, p], sizes [r] and truths [r] of forecasts made without them; r at least 1."""
@@ -64,6 +66,7 @@ class Seldom:
         self.middles_ = np.array([rare[own].mean() for own in members])
         self.scores_ = np.stack([order_statistics(score[own], self.levels) for own in members])
         self.zeros_ = np.array([target[own].mean() for own in members])
+        self.most_ = 1 - 1 / (members[-1].sum() + 2)
         return self
 
     def quantiles(self, x: Array, size: Array) -> Array:
@@ -75,7 +78,7 @@ class Seldom:
     def zero_probability(self, x: Array) -> Array:
         """Probability that nothing sells for clues [..., p], fraction [...]."""
         rare = self._rare(x)
-        return np.clip(rare + np.interp(rare, self.middles_, self.zeros_ - self.middles_), 0.0, 1.0)
+        return np.clip(rare + np.interp(rare, self.middles_, self.zeros_ - self.middles_), 0.0, self.most_)
 
     def _rare(self, x: Array) -> Array:
         if self.rare_ is None:

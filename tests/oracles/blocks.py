@@ -57,7 +57,7 @@ def shape(row, season, step):
 
 
 def zero_rate(row, k):
-    window = seen(last(row, k))
+    window = last(seen(row), k)
     return sum(v == 0 for v in window) / len(window) if window else math.nan
 
 

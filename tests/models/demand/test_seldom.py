@@ -77,3 +77,9 @@ def test_a_small_past_of_one_class_still_tells_rare_from_common():
     x, size, y = _parts(5, 150)
     told = Seldom(levels=LEVELS).fit(x, size, y).zero_probability(np.array([[1.0, 0.1], [1.0, 0.9]]))
     np.testing.assert_allclose(told, [0.9, 0.1], atol=0.12)
+
+
+def test_nothing_seen_but_zeros_is_not_certainty():
+    x, size, y = _parts(3, 150)
+    told = Seldom(levels=LEVELS).fit(x, size, 0 * y).zero_probability(x)
+    assert 0.98 < told.max() <= 151 / 152
