@@ -132,7 +132,7 @@ def train(
 def pretrain(
     steps: Annotated[
         int, typer.Option(help="Batches to learn from; 1,000 take about a minute of one processor.", min=10)
-    ] = 4000,
+    ] = 12_000,
     seed: Annotated[int, typer.Option(help="Same seed and steps, same weights.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write to (default: where the demand room looks).")

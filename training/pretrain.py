@@ -60,12 +60,12 @@ KINDS = (
 class Course:
     """How long and how."""
 
-    steps: int = 5000
+    steps: int = 12_000
     batch: int = 256
     learning_rate: float = 3e-3
     hidden: int = 48
     dropout: float = 0.05
-    years_back: float = 2.0
+    years_back: float = 1.0
     seed: int = 0
 
 

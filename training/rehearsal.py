@@ -3,7 +3,8 @@
 A rehearsal at t saw periods 0..t-1 and nothing else: members are fitted, and asked. The model of
 cutoff t is made of its members. Its blend learns from earlier cutoffs: members are fitted at the oldest
 of them and asked again at the others, as they will be asked when they serve. While three years are not
-yet on record they are fitted at each. So a model costs two fits, not one for each replay.
+yet on record they are fitted at each, and cutoffs before it are left out where enough come after it.
+So from four years on a model costs two fits, not one for each replay.
 
 `Rehearsals` keeps them by cutoff; `prepare` runs several at once, one process and one thread
 each, with the same result as one after the other.
@@ -30,6 +31,7 @@ from training.split import rolling
 Array = NDArray[np.float64]
 LEAST_PERIODS = 4
 _YEARS = 3  # on record, for a fit that speaks at later cutoffs
+_ENOUGH = 4  # cutoffs told by one fit, to do without older ones
 Make = Callable[[], Mapping[str, Member]]
 
 
@@ -60,8 +62,9 @@ class Rehearsals:
     def fitted(self, t: int) -> dict[int, int]:
         """Where the members were fitted that speak at each earlier cutoff of t."""
         cuts, years = self.cutoffs(t), _YEARS * self.panel.freq.season
-        oldest = min((c for c in cuts if c >= years), default=t)
-        return {c: min(c, oldest) for c in cuts}
+        late = [c for c in cuts if c >= years]
+        oldest = min(late, default=t)
+        return {c: min(c, oldest) for c in (late if len(late) >= _ENOUGH else cuts)}
 
     def needed(self, ends: Iterable[int]) -> list[int]:
         """Every cutoff that models at `ends` need, and that is not there yet."""

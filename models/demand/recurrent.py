@@ -49,7 +49,7 @@ class Recurrent:
     hidden: int = 48
     dropout: float = 0.1
     seeds: int = 2
-    years_back: float = 2.0
+    years_back: float = 1.0  # as the pretrained network reads
     max_windows: int = 12_000
     size_power: float = 1.0
     seed: int = 0
