@@ -48,6 +48,13 @@ def test_one_fit_speaks_at_all_replays_once_three_years_are_on_record(past, pane
     np.testing.assert_array_equal(replay.forecasts[2], said)
 
 
+def test_four_cutoffs_told_by_one_fit_do_without_older_ones(panel, quick):
+    long = replace(panel, y=np.hstack([panel.y, panel.y]), plans={}, signals={})
+    past = Rehearsals(panel=long, horizon=H, make=quick, windows=5)
+    assert past.fitted(48) == dict.fromkeys((36, 39, 42, 45), 36)
+    assert past.fitted(45) == {30: 30, 33: 33, 36: 36, 39: 36, 42: 36}
+
+
 def test_a_rehearsal_saw_its_own_past_and_plans(past):
     for t, rehearsal in past.kept.items():
         assert rehearsal.panel.t == t
