@@ -5,6 +5,7 @@
     qudao benchmark demand --sets m3 --keep FOLDER      peers' forecasts kept there, and used again
     qudao benchmark demand --levers                     also without each lever: twice as long, or more
 
+A run without levers keeps those measured before, with the versions that made them (`levers_made_with`).
 Reads $QUDAO_DATA (default ../shared/data), writes benchmarks/results/demand_<set>.json as soon as a set is
 done, the table between the README's `results` markers, and those of docs/rooms/demand.md. Peers (extra
 `bench`) forecast the same panels at the same cutoffs; one that is not installed says so. No setting is
@@ -59,6 +60,8 @@ def main() -> int:
         result = measure(protocol, folder, keep=asked.keep, by_lever=asked.levers)
         path = RESULTS / f"demand_{protocol.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            result = kept_levers(result, json.loads(path.read_text(encoding="utf-8")))
         path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(f"{protocol.name}: {path}")
         write_tables(ROOT)
@@ -92,6 +95,19 @@ def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None, by_le
         "settings": config.model_dump(mode="json"),
         "made_with": _versions(),
     }
+
+
+def kept_levers(result: Row, before: Row) -> Row:
+    """A run without levers keeps those of an earlier one, and says what made them.
+
+    >>> before = {"levers": [{"without": "plans"}], "made_with": {"qudao": "0.1.0"}}
+    >>> kept_levers({"levers": [], "made_with": {"qudao": "0.2.0"}}, before)["levers_made_with"]
+    {'qudao': '0.1.0'}
+    """
+    if result["levers"] or not before.get("levers"):
+        return result
+    made = before.get("levers_made_with", before["made_with"])
+    return result | {"levers": before["levers"], "levers_made_with": made}
 
 
 def _levers(
