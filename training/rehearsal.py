@@ -3,8 +3,8 @@
 A rehearsal at t saw periods 0..t-1 and nothing else: members are fitted, and asked. The model of
 cutoff t is made of its members. Its blend learns from earlier cutoffs: members are fitted at the oldest
 of them and asked again at the others, as they will be asked when they serve. While three years are not
-yet on record they are fitted at each, and cutoffs before it are left out where enough come after it.
-So from four years on a model costs two fits, not one for each replay.
+yet on record they are fitted at each; once four of the cutoffs can be told by one fit, older ones are left
+out. So from four years on a model costs two fits, not one for each replay.
 
 `Rehearsals` keeps them by cutoff; `prepare` runs several at once, one process and one thread
 each, with the same result as one after the other.
@@ -57,14 +57,15 @@ class Rehearsals:
 
     def cutoffs(self, t: int) -> list[int]:
         """The earlier cutoffs that the model of cutoff t learns its blend from."""
-        return rolling(t, horizon=self.horizon, windows=self.windows, least=LEAST_PERIODS)
+        cuts = rolling(t, horizon=self.horizon, windows=self.windows, least=LEAST_PERIODS)
+        late = self._late(cuts)
+        return late if len(late) >= _ENOUGH else cuts
 
     def fitted(self, t: int) -> dict[int, int]:
         """Where the members were fitted that speak at each earlier cutoff of t."""
-        cuts, years = self.cutoffs(t), _YEARS * self.panel.freq.season
-        late = [c for c in cuts if c >= years]
-        oldest = min(late, default=t)
-        return {c: min(c, oldest) for c in (late if len(late) >= _ENOUGH else cuts)}
+        cuts = self.cutoffs(t)
+        oldest = min(self._late(cuts), default=t)
+        return {c: min(c, oldest) for c in cuts}
 
     def needed(self, ends: Iterable[int]) -> list[int]:
         """Every cutoff that models at `ends` need, and that is not there yet."""
@@ -103,6 +104,10 @@ class Rehearsals:
             forecasts=[self._said(fitted, c) for c, fitted in told.items()],
             truths=[self._truth(c) for c in told],
         )
+
+    def _late(self, cuts: list[int]) -> list[int]:
+        """Those with enough years on record for a fit that speaks at later ones too."""
+        return [c for c in cuts if c >= _YEARS * self.panel.freq.season]
 
     def _said(self, fitted: int, t: int) -> Array:
         """What the members fitted at one cutoff say at another, [n, h, m]."""

@@ -1,7 +1,7 @@
 """Segments: which series resemble each other enough to share weights and error sizes.
 
 Volume class A holds the largest series that make up 80 % of units, B the next 15 %, C the
-rest; a series is `lumpy` when more than a tenth of its last year's periods had no sale.
+rest; a series is `lumpy` when more than a tenth of its last year's observed periods had no sale.
 Bounds are learned once, so that one series is classed alike whoever is asked about with it.
 
 >>> y = np.vstack([np.full((1, 12), 90.0), np.full((1, 12), 9.0), [[1.0, 0.0] * 6]])

@@ -51,6 +51,7 @@ def test_one_fit_speaks_at_all_replays_once_three_years_are_on_record(past, pane
 def test_four_cutoffs_told_by_one_fit_do_without_older_ones(panel, quick):
     long = replace(panel, y=np.hstack([panel.y, panel.y]), plans={}, signals={})
     past = Rehearsals(panel=long, horizon=H, make=quick, windows=5)
+    assert past.cutoffs(48) == [36, 39, 42, 45]
     assert past.fitted(48) == dict.fromkeys((36, 39, 42, 45), 36)
     assert past.fitted(45) == {30: 30, 33: 33, 36: 36, 39: 36, 42: 36}
 
