@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from features.errors import BrokenHierarchy
 from features.panel import Panel
 from features.promised import plan_doubts
+from features.rivals import without_rival_price
 from features.totals import Totals
 
 Flags = NDArray[np.bool_]
@@ -35,7 +36,8 @@ _N_FIRST = 3
 def doubts(panel: Panel, tables: Mapping[str, pd.DataFrame] | None = None, *, judged: int = 1) -> list[str]:
     """Everything odd, plans first."""
     given = tables or {}
-    return [*plan_doubts(panel, given, judged=judged), *_series(panel), *_loops(panel, given)]
+    planned = plan_doubts(without_rival_price(panel), given, judged=judged)
+    return [*planned, *_series(panel), *_loops(panel, given)]
 
 
 def _series(panel: Panel) -> Iterator[str]:

@@ -29,6 +29,7 @@ from features.errors import TooFewRows
 from features.frequency import MONTHLY as MONTHLY
 from features.frequency import Frequency
 from features.panel import Panel, carry_forward, is_price
+from features.rivals import with_rival_price
 
 Array = NDArray[np.float64]
 Tables = Mapping[str, pd.DataFrame]
@@ -61,7 +62,9 @@ def gather(
     y = _zero_inside(y) if gaps == "zero" else y
     plans = grid.layers(tables, ("prices", "promotions"), width)
     signals = {name: layer[:, :width] for name, layer in grid.layers(tables, ("signals",), width).items()}
-    return Panel(static=_static(index, tables), first=first, freq=freq, y=y, plans=plans, signals=signals)
+    static = _static(index, tables)
+    panel = Panel(static=static, first=first, freq=freq, y=y, plans=plans, signals=signals)
+    return with_rival_price(panel)
 
 
 class _Grid:

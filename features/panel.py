@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from features.errors import ChannelError
 from features.frequency import Frequency
 
+RIVAL_PRICE = "rival_price"  # made of other plans (features.rivals): nobody is asked for it
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp] | NDArray[np.bool_]
 
@@ -159,6 +160,8 @@ class Panel:
     def _plan_gaps(self, horizon: int) -> pd.DataFrame:
         days, found = self.ahead(horizon), []
         for name, plan in self.plans.items():
+            if name == RIVAL_PRICE:
+                continue
             used = np.isfinite(plan[:, : self.t]).any(axis=1, keepdims=True)
             future = np.full((self.n, horizon), np.nan)
             known = plan[:, self.t : self.t + horizon]

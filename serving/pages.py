@@ -47,7 +47,10 @@ class ModelCard(BaseModel):
     frequency: str = Field(description="month or week")
     horizon: int = Field(description="Periods ahead, at most.")
     levels: list[float] = Field(description="Stated quantile levels; others lie between them.")
-    plans: list[str] = Field(description="Prices and promotions it uses when they are known ahead.")
+    plans: list[str] = Field(
+        description="Prices and promotions it uses when they are known ahead. `rival_price` is made of the "
+        "net prices of a dealer's products in the same call, or of the service's own data."
+    )
     members: list[str] = Field(description="The single methods that are blended.")
     series: int = Field(description="Series that can be asked for by key.")
 

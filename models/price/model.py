@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from features.draws import Draws
 from features.industries import Industry
 from features.known import Tables, known
+from features.rivals import shelves
 from features.sheets import naive
 from models.errors import NotFitted
 from models.price.decide import Decided, Rules, decide
 from models.price.reasons import reasons
-from models.price.rows import Market, shelves
+from models.price.rows import Market
 from models.response import Response
 
 Array = NDArray[np.float64]

@@ -31,12 +31,14 @@ from features.frequency import infer
 from features.gather import gather
 from features.known import Tables
 from features.panel import Panel
+from features.rivals import of_the_rest, shelves
 from models.response import Driver
 
 Array = NDArray[np.float64]
 CALENDAR = ("year_cos", "year_sin", "half_year_cos", "half_year_sin", "spring_festival", "holidays", "years")
 _RECENT_YEARS = 1.0  # of units, to weigh a dealer's products by
 _LEAST_PRICE = 1e-6
+_LEAST_SHARE = 1e-3
 
 
 class NoPrices(ChannelError):
@@ -125,15 +127,6 @@ def _stocked_out(panel: Panel, tables: Tables) -> NDArray[np.bool_]:
     return out
 
 
-def shelves(panel: Panel) -> NDArray[np.int64]:
-    """Code of each series' dealer and category, [n]: products that stand side by side."""
-    category = (
-        panel.static["category"] if "category" in panel.static else pd.Series("", index=panel.static.index)
-    )
-    key = panel.static["dealer_id"].astype(str) + "\t" + category.fillna("").astype(str)
-    return np.asarray(pd.factorize(key)[0], dtype=np.int64)
-
-
 def _shares(panel: Panel) -> Array:
     """Share of each series in the units of its shelf in the last year, [n]."""
     recent = np.nansum(panel.y[:, -int(panel.freq.season * _RECENT_YEARS) :], axis=1)
@@ -149,20 +142,12 @@ def _cross(panel: Panel, price: Array, shares: Array) -> Array:
     known = np.isfinite(log)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
     mean = np.where(known, log, 0.0).sum(axis=1, keepdims=True) / count
-    return _of_the_rest(np.where(known, log - mean, np.nan), panel, shares)
+    return _beside(np.where(known, log - mean, np.nan), panel, shares)
 
 
-def _of_the_rest(values: Array, panel: Panel, shares: Array) -> Array:
+def _beside(values: Array, panel: Panel, shares: Array) -> Array:
     """Mean over the other series of the shelf, weighted by their shares, [n, t]; zero where none is."""
-    known = np.isfinite(values)
-    weight = np.where(known, (shares + 1e-3)[:, None], 0.0)
-    part = weight * np.where(known, values, 0.0)
-    shelf = shelves(panel)
-    top, below = (np.zeros((shelf.max() + 1, panel.t)) for _ in range(2))
-    np.add.at(top, shelf, part)
-    np.add.at(below, shelf, weight)
-    rest = below[shelf] - weight
-    return np.asarray(np.where(rest > 1e-9, (top[shelf] - part) / np.maximum(rest, 1e-9), 0.0))
+    return of_the_rest(values, (shares + _LEAST_SHARE)[:, None], shelves(panel))
 
 
 def _promotions(panel: Panel, shares: Array) -> dict[str, Array]:
@@ -173,7 +158,7 @@ def _promotions(panel: Panel, shares: Array) -> dict[str, Array]:
         return {}
     strongest = np.max([plan / max(float(plan.max()), 1e-9) for plan in kinds.values()], axis=0)
     before = np.column_stack([np.zeros(panel.n), strongest[:, :-1]])
-    return kinds | {"before_promo": before, "shelf_promo": _of_the_rest(strongest, panel, shares)}
+    return kinds | {"before_promo": before, "shelf_promo": _beside(strongest, panel, shares)}
 
 
 def _frame(
@@ -239,4 +224,4 @@ def _currency(tables: Tables) -> str:
     return ""
 
 
-__all__ = ["CALENDAR", "Any", "Market", "NoPrices", "shelves"]
+__all__ = ["CALENDAR", "Any", "Market", "NoPrices"]

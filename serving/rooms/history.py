@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FailFast, Field, FiniteFloat, model_validator
 
 from features.frequency import Frequency
-from features.panel import Panel, series_ids
+from features.panel import RIVAL_PRICE, Panel, series_ids
+from features.rivals import with_rival_price
 from serving.errors import wrong
 from serving.rooms.periods import Period, expected, starts, written
 
@@ -140,7 +141,8 @@ def panel_of(
     grid = _Grid(freq, start, len(series))
     plans = grid.layers(_entries(series, "plans", freq), wanted.plans, t + wanted.horizon)
     signals = grid.layers(_entries(series, "signals", freq), wanted.signals, t)
-    return Panel(static=static, first=start, freq=freq, y=y, plans=plans, signals=signals)
+    panel = Panel(static=static, first=start, freq=freq, y=y, plans=plans, signals=signals)
+    return with_rival_price(panel) if RIVAL_PRICE in wanted.plans else panel
 
 
 def pairs(keys: Sequence[Key]) -> pd.DataFrame:

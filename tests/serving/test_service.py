@@ -142,7 +142,7 @@ def test_a_series_with_a_long_history_needs_no_analogues(planner, all_keys):
 def test_the_models_page_says_what_can_be_asked(planner):
     (card,) = planner.get("/v1/models").json()["models"]
     assert (card["frequency"], card["horizon"], card["series"]) == ("month", 3, 36)
-    assert card["plans"] == ["net_price", "discount"]
+    assert card["plans"] == ["net_price", "discount", "rival_price"]
 
 
 @pytest.mark.parametrize("body", [b"{oops", b"\xff\xfe", b"[1, 2", b"  ", b""])

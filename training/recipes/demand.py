@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from features.panel import Panel
+from features.rivals import within_reach
 from models.demand.boosted import Boosted
 from models.demand.croston import croston_sba, imapa, tsb
 from models.demand.ets import ets
@@ -40,6 +41,7 @@ def rehearsals(panel: Panel, horizon: int, config: DemandConfig) -> Rehearsals:
     """Where members are tried; what reaches us late makes them look further ahead."""
     windows = config.replays[panel.freq.letter]
     steps = horizon + config.delay
+    panel = within_reach(panel, steps)
     return Rehearsals(panel=panel, horizon=steps, make=partial(members, config), windows=windows)
 
 

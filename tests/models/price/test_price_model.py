@@ -9,10 +9,11 @@ import pytest
 from features.draws import Draws
 from features.errors import TooFewRows
 from features.known import known
+from features.rivals import shelves
 from features.simulator import World, simulate
 from models.errors import NotFitted
 from models.price.model import PriceModel
-from models.price.rows import Market, NoPrices, shelves
+from models.price.rows import Market, NoPrices
 from training.recipes import price
 
 NOW = pd.Timestamp("2026-01-01")
