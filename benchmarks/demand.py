@@ -120,7 +120,8 @@ def _levers(
 def _judged(frame: pd.DataFrame, panel: Panel, config: DemandConfig, peers: Peers, cost: Row) -> Row:
     """Rows of ours and of peers, differences with their intervals, bands by segment."""
     sums, letter = SUMS[panel.freq.letter], panel.freq.letter
-    ours = {"mean": ""} | dict.fromkeys([*config.members, *PLANNERS[letter]], "none.")
+    members = [name for name in config.members if name in frame]
+    ours = {"mean": ""} | dict.fromkeys([*members, *PLANNERS[letter]], "none.")
     methods = [{"method": m} | score(frame, m, sums=sums, prefix=p) for m, p in ours.items()]
     methods[0] |= {k: cost[k] for k in ("fit_user_seconds_per_1000", "predict_user_seconds_per_1000")}
     spoke = {name: f"peer.{name}" for name in peers.names if f"peer.{name}" in frame}
@@ -129,7 +130,7 @@ def _judged(frame: pd.DataFrame, panel: Panel, config: DemandConfig, peers: Peer
         own = score(frame, spoke[name], sums=sums, prefix=f"{spoke[name]}.") if name in spoke else {}
         rows.append({"method": name, **own, **peers.notes_[name]})
     against = {m: m for m in ours if m != "mean"} | {f"peer {n}": column for n, column in spoke.items()}
-    segment = segment_of(evidence(frame, panel, config.members))
+    segment = segment_of(evidence(frame, panel, members))
     return {
         "methods": methods,
         "peers": rows,

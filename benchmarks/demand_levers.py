@@ -1,6 +1,7 @@
 """Levers of the demand room: what each is worth, by taking it away.
 
 plans              nothing is known ahead, for any member
+rival_price        what the rest of the shelf costs, for any member
 response           how demand answers plans, taken from the trees' columns and the statistical members
 candidates         simple forecasts as columns of the trees
 random_cuts        the trees' cuts are searched, not drawn
@@ -14,7 +15,7 @@ Members that a lever changes are rehearsed again at the same cutoffs; the others
 Out: rows of `losses`: what the whole model scores, then without each lever, and what that loses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
@@ -24,14 +25,16 @@ from numpy.typing import NDArray
 
 from benchmarks.demand_scores import Frame, Row, blends, losses
 from features.matrix import matrix
-from features.panel import Panel
+from features.panel import RIVAL_PRICE, Panel
+from features.rivals import without_rival_price
 from models.demand.boosted import Boosted
 from models.demand.elasticity import Elasticity
 from models.demand.members import Local, Member
 from models.demand.seldom import Seldom
 from models.demand.spread import Clues, Spread
 from models.demand.stack import Stack
-from training.progress import Tick, silent
+from training.progress import Tick
+from training.progress import silent as quiet
 from training.recipes import demand
 from training.rehearsal import Rehearsal, Rehearsals
 from training.settings import DemandConfig
@@ -41,7 +44,7 @@ _ALL = 1e12  # rows that a segment's own evidence counts against
 
 
 def levers(
-    past: Rehearsals, ends: list[int], frame: Frame, config: DemandConfig, *, sums: int, tick: Tick = silent
+    past: Rehearsals, ends: list[int], frame: Frame, config: DemandConfig, *, sums: int, tick: Tick = quiet
 ) -> list[Row]:
     """The whole model, then without each lever that this panel has."""
     said = {"none": blends(past, ends)}
@@ -55,32 +58,44 @@ def levers(
 
 def rehearsed(panel: Panel, config: DemandConfig) -> list[str]:
     """Levers of this panel that need members fitted anew."""
-    both = ["candidates", "random_cuts", "pretraining"]
-    names = ["plans", "response", *both] if panel.plans else both
-    return [name for name in names if _changed(name, config)]
+    names = ["candidates", "random_cuts", "pretraining"]
+    if panel.plans:
+        names = ["plans", *(["rival_price"] if RIVAL_PRICE in panel.plans else []), "response", *names]
+    return [name for name in names if _changed(name, config, panel)]
 
 
 def without(name: str, past: Rehearsals, ends: list[int], config: DemandConfig) -> Rehearsals:
     """The same rehearsals, but members that the lever moves are fitted without it."""
-    make = partial(_changed, name, config)
-    panel = past.panel.without_plans() if name == "plans" else past.panel
+    panel = _told(name, past.panel)
+    make = partial(_changed, name, config, past.panel)
     other = Rehearsals(panel=panel, horizon=past.horizon, make=make, windows=past.windows)
     other.prepare(ends, workers=config.workers)
-    return _joined(past, other, ends)
+    return _joined(past, other, ends, silent=set(past.make()) - set(make()) if name in _PANELS else set())
 
 
-def _changed(name: str, config: DemandConfig) -> Mapping[str, Member]:
+_PANELS: dict[str, Callable[[Panel], Panel]] = {
+    "plans": Panel.without_plans,
+    "rival_price": without_rival_price,
+}
+
+
+def _told(name: str, panel: Panel) -> Panel:
+    """What is left of the panel without the lever."""
+    return _PANELS[name](panel) if name in _PANELS else panel
+
+
+def _changed(name: str, config: DemandConfig, panel: Panel) -> Mapping[str, Member]:
     """Fresh members that a lever changes, without it."""
-    members = demand.members(config)
+    members = demand.members(config, _told(name, panel))
     trees: dict[str, Any] = {"country": config.country, "seed": config.seed, **config.boosted}
-    if name == "plans":
+    if name in _PANELS:
         return members
     if name == "response":
         deaf = {n: Deaf(member) for n, member in members.items() if isinstance(member, Local)}
         return deaf | _only(members, "boosted", WithoutResponse(**trees))
     if name == "pretraining":
         bare = config.model_copy(update={"lstm": config.lstm | {"pretrained": 0}})
-        return {n: m for n, m in demand.members(bare).items() if n == "lstm"}
+        return {n: m for n, m in demand.members(bare, panel).items() if n == "lstm"}
     return _only(members, "boosted", _TREES[name](**trees))
 
 
@@ -88,15 +103,17 @@ def _only(members: Mapping[str, Member], name: str, member: Member) -> dict[str,
     return {name: member} if name in members else {}
 
 
-def _joined(past: Rehearsals, other: Rehearsals, ends: list[int]) -> Rehearsals:
-    """What members said, with the words of the other rehearsals where there are some."""
+def _joined(past: Rehearsals, other: Rehearsals, ends: list[int], *, silent: set[str]) -> Rehearsals:
+    """What members said, with the words of the other rehearsals where there are some; `silent` ones none."""
     names = list(past.kept[ends[0]].members)
+    mute = [names.index(name) for name in silent]
     places = [names.index(name) for name in other.kept[ends[0]].members]
     out = Rehearsals(panel=past.panel, horizon=past.horizon, make=past.make, windows=past.windows)
 
     def mixed(own: Array, theirs: Array) -> Array:
         layers = own.copy()
         layers[..., places] = theirs
+        layers[..., mute] = np.nan
         return layers
 
     for t, told in past.kept.items():
@@ -159,6 +176,7 @@ class AlikeStack(Stack):
     """Every member counts the same."""
 
     sharpness: float = 0.0
+    alike_voice: float = 1.0
 
 
 @dataclass(kw_only=True)
@@ -179,7 +197,7 @@ class PooledSpread(Spread):
 class PlainStack(Stack):
     """No factor against a bias."""
 
-    def _strength(self, blend: Array, y: Array, segment: Any, window: NDArray[np.intp]) -> float:
+    def _strength(self, blend: Array, y: Array, segment: Any, record: NDArray[np.intp]) -> float:
         return 0.0
 
 

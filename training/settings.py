@@ -22,7 +22,7 @@ from models.demand.boosted import Boosted
 from models.demand.recurrent import Recurrent
 from training.config import CONFIGS, RoomConfig
 
-Name = Literal["boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa"]
+Name = Literal["boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa", "curve"]
 Letter = Literal["M", "W"]
 Options = dict[str, float]
 Periods = dict[Letter, Annotated[int, Field(ge=1)]]
@@ -39,7 +39,9 @@ class DemandConfig(RoomConfig):
     horizon: Periods = _HORIZON
     replays: Periods = _REPLAYS
     windows: int = Field(default=3, ge=1)
-    members: tuple[Name, ...] = Field(default=("boosted", "lstm", "ets", "theta", "tsb"), min_length=1)
+    members: tuple[Name, ...] = Field(
+        default=("boosted", "lstm", "ets", "theta", "tsb", "curve"), min_length=1
+    )
     country: str | None = None
     delay: int = Field(default=0, ge=0)
     gaps: Literal["missing", "zero"] = "missing"

@@ -107,7 +107,7 @@ def run_trial(
     with steps(len(past.needed(ends)), "Backtest", show=asked.show) as tick:
         past.prepare(ends, workers=config.workers, tick=tick)
     frame = demand.backtest(past, config, windows=asked.windows)
-    judged = evidence(frame, panel, config.members)
+    judged = evidence(frame, panel, [name for name in config.members if name in frame])
     about = _about(panel, config, asked, len(ends))
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch) / "made"

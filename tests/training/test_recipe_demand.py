@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.errors import TooFewRows
+from features.errors import ChannelError, TooFewRows
 from features.frequency import WEEKLY
 from features.panel import Panel
 from models.demand.baselines import PLANNERS
@@ -18,7 +18,7 @@ from training.recipes import demand
 from training.settings import CONFIG, DemandConfig
 from training.trial import panel_of_file
 
-EVERY = ("boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa")
+EVERY = ("boosted", "lstm", "ets", "theta", "croston", "tsb", "imapa", "curve")
 
 
 def _trained(panel: Panel, config: DemandConfig, horizon: int = 3):
@@ -34,19 +34,27 @@ def _check_honest(forecast) -> None:
     assert set(forecast.notes) <= {"", "short_history", "no_history"}
 
 
-def test_the_shipped_settings_are_the_defaults():
+def test_the_shipped_settings_are_the_defaults(panel):
     shipped, bare = DemandConfig.read(CONFIG), DemandConfig()
     learners = {"boosted", "lstm"}
     assert shipped.model_dump(exclude=learners) == bare.model_dump(exclude=learners)
-    made = ({name: repr(m) for name, m in demand.members(c).items()} for c in (shipped, bare))
+    made = ({name: repr(m) for name, m in demand.members(c, panel).items()} for c in (shipped, bare))
     assert next(made) == next(made)
 
 
-def test_members_come_in_the_order_of_the_settings_and_fresh_each_time():
+def test_members_come_in_the_order_of_the_settings_and_fresh_each_time(panel):
     config = toy(members=EVERY)
-    one, two = demand.members(config), demand.members(config)
+    one, two = demand.members(config, panel), demand.members(config, panel)
     assert tuple(one) == EVERY
     assert all(one[name] is not two[name] for name in EVERY)
+
+
+def test_without_prices_there_is_no_curve(panel):
+    config = toy(members=("curve", "ets"))
+    assert list(demand.members(config, panel)) == ["curve", "ets"]
+    assert list(demand.members(config, panel.without_plans())) == ["ets"]
+    with pytest.raises(ChannelError, match="needs prices"):
+        demand.members(toy(members=("curve",)), panel.without_plans())
 
 
 @pytest.fixture(scope="module")

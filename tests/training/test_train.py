@@ -45,7 +45,7 @@ def test_the_card_says_what_the_gate_and_the_service_need(trained, store, lake):
     card = store.load("demand", trained.version).card
     assert card["data_version"] == lake.version() == trained.data_version
     assert (card["freq"], card["cutoff"], card["series"], card["gaps"]) == ("M", "2017-09-01", 36, "missing")
-    assert card["plans"] == ["net_price", "discount"]
+    assert card["plans"] == ["net_price", "discount", "rival_price"]
     assert card["planners"] == ["last_value", "seasonal_naive", "mean_3", "mean_12"]
     backtest = pd.read_parquet(store.artifact(trained.run_id, card["backtest"]))
     assert {"y", "mean", "q05", "q95", *card["planners"]} <= set(backtest.columns)

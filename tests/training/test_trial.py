@@ -40,7 +40,7 @@ def test_a_plain_file_becomes_the_panel_it_was_written_from(file, panel):
     np.testing.assert_allclose(
         found.plans["deal"], np.where(np.isnan(panel.y), np.nan, panel.plans["deal"][:, :24])
     )
-    assert set(found.plans) == {"net_price", "deal"}
+    assert set(found.plans) == {"net_price", "deal", "rival_price"}
     assert set(found.signals) == {"weather"}
 
 
@@ -74,7 +74,7 @@ def test_the_report_counts_what_the_table_says(tried):
     for method in ("mean", "boosted", "last_value"):
         by_hand = wape(table["y"].to_numpy(), table[method].to_numpy())
         assert report["methods"][method]["wape"] == pytest.approx(by_hand, abs=1e-6)
-    assert report["about"]["plans"] == "net_price, deal"
+    assert report["about"]["plans"] == "net_price, deal, rival_price"
 
 
 def test_without_plans_nothing_is_known_ahead(file, tried, tmp_path):

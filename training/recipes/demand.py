@@ -13,10 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from features.errors import ChannelError
 from features.panel import Panel
 from features.rivals import within_reach
 from models.demand.boosted import Boosted
 from models.demand.croston import croston_sba, imapa, tsb
+from models.demand.curve import Curve, priced
 from models.demand.ets import ets
 from models.demand.members import Local, Member
 from models.demand.model import DemandModel
@@ -32,9 +34,14 @@ from training.split import rolling
 LOCAL = {"ets": ets, "theta": theta, "croston": croston_sba, "tsb": tsb, "imapa": imapa}
 
 
-def members(config: DemandConfig) -> dict[str, Member]:
-    """Fresh members, in the order of the settings."""
-    return {name: _member(name, config) for name in config.members}
+def members(config: DemandConfig, panel: Panel) -> dict[str, Member]:
+    """Fresh members, in the order of the settings; without prices there is no curve."""
+    speak = [name for name in config.members if name != "curve" or priced(panel)]
+    if not speak:
+        raise ChannelError(
+            "The only member is curve, which needs prices; name others (members) or load prices."
+        )
+    return {name: _member(name, config) for name in speak}
 
 
 def rehearsals(panel: Panel, horizon: int, config: DemandConfig) -> Rehearsals:
@@ -42,7 +49,7 @@ def rehearsals(panel: Panel, horizon: int, config: DemandConfig) -> Rehearsals:
     windows = config.replays[panel.freq.letter]
     steps = horizon + config.delay
     panel = within_reach(panel, steps)
-    return Rehearsals(panel=panel, horizon=steps, make=partial(members, config), windows=windows)
+    return Rehearsals(panel=panel, horizon=steps, make=partial(members, config, panel), windows=windows)
 
 
 def fit(past: Rehearsals, config: DemandConfig, *, tick: Tick = silent) -> DemandModel:
@@ -69,6 +76,8 @@ def cutoffs(past: Rehearsals, config: DemandConfig, windows: int) -> list[int]:
 def _member(name: Name, config: DemandConfig) -> Member:
     trees: dict[str, Any] = dict(config.boosted)
     network: dict[str, Any] = dict(config.lstm)
+    if name == "curve":
+        return Curve(seed=config.seed)
     if name == "boosted":
         return Boosted(country=config.country, seed=config.seed, **trees)
     if name == "lstm":

@@ -19,9 +19,14 @@ def _same(n, name="A smooth"):
     return np.full(n, name, dtype=object)
 
 
+def _records(n, windows=4):
+    """Periods on record at the cutoff of each row."""
+    return 48 + np.arange(n) % windows
+
+
 def _fitted(members, y, segment, *, windows=1, **options):
     names = NAMES[: members.shape[1]]
-    return Stack(names=names, **options).fit(members, y, segment, window=np.arange(len(y)) % windows)
+    return Stack(names=names, **options).fit(members, y, segment, record=_records(len(y), windows))
 
 
 def _noisy(seed, errors, n=400):
@@ -43,6 +48,23 @@ def test_the_better_a_member_was_the_more_it_says_and_a_poor_one_is_not_heard():
     best, near, poor = _fitted(members, y, _same(4000)).table().loc["all"]
     assert best > near > 0.2
     assert poor < 0.001
+
+
+def test_what_members_did_with_a_short_history_counts_little():
+    (early, y_early), (late, y_late) = _noisy(5, (0.3, 0.1), 2000), _noisy(6, (0.1, 0.15), 2000)
+    record = np.repeat([24, 60], 2000)
+    stack = Stack(names=("a", "b"))
+    table = stack.fit(np.vstack([early, late]), np.hstack([y_early, y_late]), _same(4000), record=record)
+    assert table.table().loc["all", "a"] > 0.9
+    alone = _fitted(late, y_late, _same(2000)).table().loc["all", "a"]
+    assert table.table().loc["all", "a"] < alone
+
+
+def test_members_that_look_at_one_series_alone_have_half_a_voice():
+    members, y = _noisy(7, (0.1, 0.1), 400)
+    members[:, 1] = 2 * y - members[:, 0]  # errs as much, the other way
+    table = Stack(names=("boosted", "ets")).fit(members, y, _same(400), record=_records(400)).table()
+    np.testing.assert_allclose(table.loc["all"], [2 / 3, 1 / 3], atol=1e-6)
 
 
 def test_few_truths_or_one_giant_prove_little():
@@ -139,9 +161,9 @@ def test_lumpy_series_weigh_members_by_the_sum_of_the_horizon():
     rng = np.random.default_rng(0)
     y = np.where(rng.random((4000, 3)) < 0.25, rng.gamma(4, 1, (4000, 3)), 0.0)
     nothing, usual = np.zeros_like(y), np.full_like(y, y.mean())
-    members, window = np.stack([nothing, usual], axis=2), np.arange(4000) % 4
+    members = np.stack([nothing, usual], axis=2)
     for name, least, most in (("C smooth", 0.0, 0.1), ("C lumpy", 0.9, 1.0)):
-        stack = Stack(names=("nothing", "usual")).fit(members, y, _same(4000, name), window=window)
+        stack = Stack(names=("nothing", "usual")).fit(members, y, _same(4000, name), record=_records(4000))
         assert least <= stack.table().loc[name, "usual"] <= most
 
 
@@ -150,19 +172,15 @@ def test_a_member_that_is_right_in_sum_and_wrong_in_time_serves_a_lumpy_series()
     y = np.where(rng.random((2000, 3)) < 0.3, rng.gamma(4, 1, (2000, 3)), 0.0)
     late, vague = np.roll(y, 1, axis=1), np.full_like(y, y.mean())
     members = np.stack([late, vague], axis=2)
-    stack = Stack(names=("late", "vague")).fit(members, y, _same(2000, "C lumpy"), window=np.arange(2000) % 4)
+    stack = Stack(names=("late", "vague")).fit(members, y, _same(2000, "C lumpy"), record=_records(2000))
     assert stack.table().loc["C lumpy", "late"] > 0.9
 
 
 def test_an_unknown_period_is_left_out_of_a_sum():
     rng = np.random.default_rng(2)
     y = rng.gamma(2, 1, (600, 3))
-    members, segment, window = (
-        y[..., None] * rng.gamma(9, 1 / 9, (600, 3, 3)),
-        _same(600, "B lumpy"),
-        np.arange(600) % 4,
-    )
+    members, segment = y[..., None] * rng.gamma(9, 1 / 9, (600, 3, 3)), _same(600, "B lumpy")
     y[:, 2] = np.nan
-    seen = Stack(names=NAMES).fit(members, y, segment, window=window).table()
-    two = Stack(names=NAMES).fit(members[:, :2], y[:, :2], segment, window=window).table()
+    seen = Stack(names=NAMES).fit(members, y, segment, record=_records(600)).table()
+    two = Stack(names=NAMES).fit(members[:, :2], y[:, :2], segment, record=_records(600)).table()
     np.testing.assert_allclose(seen, two)
