@@ -37,6 +37,7 @@ from benchmarks.demand_sets import PROTOCOLS, Protocol, named, panel_of  # noqa:
 from benchmarks.demand_tables import write_tables  # noqa: E402
 from features.errors import ChannelError  # noqa: E402
 from features.panel import Panel  # noqa: E402
+from features.rivals import without_rival_price  # noqa: E402
 from models.demand.baselines import PLANNERS  # noqa: E402
 from training.progress import steps  # noqa: E402
 from training.recipes import demand  # noqa: E402
@@ -80,7 +81,8 @@ def measure(protocol: Protocol, folder: Path, *, keep: Path | None = None, by_le
         tick("the last model, timed")
         cost = _timed(past, ends[-1])
         past.prepare(ends, workers=config.workers, tick=tick)
-        told = peers.ask([_seen(panel, t, protocol.horizon) for t in ends], protocol.horizon, tick=tick)
+        given = without_rival_price(panel)  # ours makes that plan itself
+        told = peers.ask([_seen(given, t, protocol.horizon) for t in ends], protocol.horizon, tick=tick)
     frame, sums = demand.backtest(past, config, windows=protocol.windows), SUMS[panel.freq.letter]
     outer = blends(past, ends)[[*KEYS, "q02.5", "q97.5"]]
     frame = frame.merge(outer, on=KEYS, how="left").merge(told, on=KEYS, how="left")
