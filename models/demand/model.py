@@ -99,7 +99,14 @@ class DemandModel:
     def draws(self, panel: Panel, *, count: int = 200, horizon: int | None = None, seed: int = 0) -> Draws:
         """Equally likely futures of the periods after the panel's cutoff, as `predict` sees them."""
         forecast = self.predict(panel, horizon=horizon)
-        units = self.paths_.draw(forecast.quantiles, forecast.mean, panel.static, count=count, seed=seed)
+        units = self.paths_.draw(
+            forecast.quantiles,
+            forecast.mean,
+            panel.static,
+            count=count,
+            seed=seed,
+            zero_probability=forecast.zero_probability,
+        )
         return Draws(keys=panel.static, periods=forecast.periods, units=units)
 
     def ready(self, panel: Panel, steps: int) -> Panel:

@@ -9,8 +9,9 @@ the quantiles:
     z = sqrt(a) z_all + sqrt(b) z_dealer + sqrt(c) z_product + sqrt(1 - a - b - c) z_own
     units = Q(Phi(z)),   every z with the steps' correlation
 
-Between the stated levels Q is linear; below them it goes on to zero, above them it has an exponential
-tail whose scale makes the mean of the draws that of the forecast, as far as a tail can.
+Q is zero up to the probability of zero, as the forecast says it, and linear from there and between the stated
+levels; below them it goes on to zero, above them it has an exponential tail whose scale makes the mean of
+the draws that of the forecast, as far as a tail can.
 
 Every z is drawn by its name and the seed: a series has the same futures whoever is asked about with it, so
 totals may be added up part by part.
@@ -56,6 +57,7 @@ _MOST_SHARE = 0.9
 _PRIOR_ROWS = 200.0  # series and cutoffs that "steps do not depend" is worth
 _PRIOR_GROUPS = 20.0  # dealers or products and cutoffs that "nothing is shared" is worth
 _TAIL_SCALES = (0.2, 4.0)  # of the natural tail: the least and the most that the mean may ask for
+_LEAST_STRETCH = 1e-9  # of probability
 _CHUNK = 2_000  # series drawn at once
 
 
@@ -77,11 +79,24 @@ class Paths:
         self.shares_ = _shares(scores, [_weights(q) for q in quantiles], series)
         return self
 
-    def draw(self, quantiles: Array, mean: Array, series: pd.DataFrame, *, count: int, seed: int) -> Float32:
-        """Units [n, h, s] from quantiles [n, h, k] and means [n, h] of series [n] (dealer_id, sku_id)."""
+    def draw(
+        self,
+        quantiles: Array,
+        mean: Array,
+        series: pd.DataFrame,
+        *,
+        count: int,
+        seed: int,
+        zero_probability: Array | None = None,
+    ) -> Float32:
+        """Units [n, h, s] from quantiles [n, h, k] and means [n, h] of series [n] (dealer_id, sku_id).
+
+        `zero_probability` [n, h], or NaN where it is not known.
+        """
         if self.steps_ is None:
             raise NotFitted(self)
         n, h, _ = quantiles.shape
+        zero = np.zeros((n, h)) if zero_probability is None else np.nan_to_num(zero_probability)
         noise = _Noise(root=_root(self.steps_[:h, :h]).astype(np.float32), count=count, seed=seed)
         own, groups = series_ids(series), {by: pd.factorize(series[by].astype(str)) for by in GROUPS}
         common = {by: noise.of(by, names) for by, (_, names) in groups.items()}  # [groups, s, h]
@@ -93,30 +108,32 @@ class Paths:
             z = np.sqrt(rest) * noise.of("own", own[rows]) + np.sqrt(self.shares_[EVERYONE]) * everyone
             for by, (code, _) in groups.items():
                 z += np.sqrt(self.shares_[by]) * common[by][code[rows]]
-            out[rows] = self._read(quantiles[rows], mean[rows], ndtr(z.transpose(0, 2, 1)))
+            out[rows] = self._read(quantiles[rows], mean[rows], zero[rows], ndtr(z.transpose(0, 2, 1)))
         return out
 
-    def _read(self, quantiles: Array, mean: Array, u: Array) -> Array:
+    def _read(self, quantiles: Array, mean: Array, zero: Array, u: Array) -> Array:
         """Q(u): units at each probability u [n, h, s]."""
-        p = np.asarray(self.levels)
+        p = np.append(0.0, self.levels)
         low = np.maximum(2 * quantiles[..., :1] - quantiles[..., 1:2], 0.0)  # where the line reaches 0
         q = np.concatenate([np.minimum(low, quantiles[..., :1]), quantiles], axis=2)
-        p = np.append(0.0, p)
+        starts = np.clip(zero[..., None], p[:-1], p[1:])  # of each stretch, [n, h, k]
         place = np.clip(np.searchsorted(p, u, "right") - 1, 0, len(p) - 2)
-        share = np.minimum((u - p[place]) / (p[place + 1] - p[place]), 1.0)
-        left = np.take_along_axis(q, place, axis=2)
+        start, left = (np.take_along_axis(values, place, axis=2) for values in (starts, q))
+        share = np.clip((u - start) / np.maximum(p[place + 1] - start, _LEAST_STRETCH), 0.0, 1.0)
         units = left + share * (np.take_along_axis(q, place + 1, axis=2) - left)
-        above = np.maximum(np.log((1 - p[-1]) / np.maximum(1 - u, 1e-9)), 0.0)
-        return np.asarray(units + self._tail(q, p, mean)[..., None] * above)
+        last = np.maximum(p[-1], zero)[..., None]
+        above = np.maximum(np.log((1 - last) / np.maximum(1 - u, 1e-9)), 0.0)
+        units += self._tail(q, p, starts, mean, zero)[..., None] * above
+        return np.asarray(np.where(u < zero[..., None], 0.0, units))
 
-    def _tail(self, q: Array, p: Array, mean: Array) -> Array:
-        """Scale of the exponential tail above the last level, [n, h]."""
-        body = ((q[..., 1:] + q[..., :-1]) / 2 * np.diff(p)).sum(axis=2)
-        rest = 1 - p[-1]
-        natural = (q[..., -1] - q[..., -2]) / np.log((1 - p[-2]) / rest)
-        wanted = (mean - body) / rest - q[..., -1]
+    def _tail(self, q: Array, p: Array, starts: Array, mean: Array, zero: Array) -> Array:
+        """Scale of the exponential tail above the last level, or zero where that is likelier, [n, h]."""
+        body = ((q[..., 1:] + q[..., :-1]) / 2 * (p[1:] - starts)).sum(axis=2)
+        rest = 1 - np.maximum(p[-1], zero)
+        natural = (q[..., -1] - q[..., -2]) / np.log((1 - p[-2]) / (1 - p[-1]))
+        wanted = (mean - body) / np.maximum(rest, 1e-9) - q[..., -1]
         low, high = _TAIL_SCALES
-        return np.asarray(np.clip(wanted, low * natural, high * natural))
+        return np.asarray(np.where(zero < p[-1], np.clip(wanted, low * natural, high * natural), wanted))
 
     def _scores(self, quantiles: Array, y: Array) -> Array:
         """Normal scores of where truths fell among their quantiles, [n, h]; NaN where unknown."""

@@ -113,3 +113,21 @@ def test_draws_of_the_room_agree_with_its_forecast(model, panel):
     for level in (0.25, 0.5, 0.9):
         found = np.quantile(draws.units, level, axis=2)
         assert np.abs(found - forecast.quantile(level)).mean() < 0.05 * forecast.mean.mean()
+
+
+@pytest.mark.parametrize("zero", [0.02, 0.3, 0.6, 0.92, 0.97])
+def test_draws_are_zero_as_often_as_the_forecast_says_and_keep_its_mean(fitted, zero):
+    """Also where every stated quantile is zero: what sells once in thirty periods has a mean."""
+    n = 200
+    size = np.quantile(
+        np.random.default_rng(8).gamma(3, 4, 20000), np.clip((np.array(LEVELS) - zero) / (1 - zero), 0, 1)
+    )
+    q = np.broadcast_to(np.where(np.array(LEVELS) <= zero, 0.0, size), (n, 1, len(LEVELS)))
+    mean = np.full((n, 1), (1 - zero) * 12.0)
+    who = series(*[f"D{i}" for i in range(n)])
+    told = fitted.draw(q, mean, who, count=2000, seed=4, zero_probability=np.full((n, 1), zero))
+    assert (told == 0).mean() == pytest.approx(zero, abs=0.02)
+    assert told.mean() == pytest.approx(mean.mean(), rel=0.15)
+    above = [level for level in LEVELS if level > zero]
+    for level in above:
+        assert (told <= q[0, 0, LEVELS.index(level)]).mean() == pytest.approx(level, abs=0.02)
