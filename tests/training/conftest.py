@@ -18,9 +18,9 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="session")
-def quick() -> Make:
+def quick(panel: Panel) -> Make:
     """Fresh members that train at once: a few trees and Theta."""
-    return partial(demand.members, toy(members=("boosted", "theta")))
+    return partial(demand.members, toy(members=("boosted", "theta")), panel)
 
 
 @pytest.fixture(scope="session")
