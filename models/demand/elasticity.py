@@ -2,7 +2,8 @@
 
 A log-log regression within series: the log of units against log prices and promotion
 values, each as its distance from its own mean of about a year around the period, period
-means taken out, so that size, trend and season do not speak for the price. Each series'
+means taken out, so that size, trend and season do not speak for the price (a mean of few series is drawn
+to zero: on one shelf the rivals' price is the period's mean less the own one). Each series'
 coefficients are shrunk to those of its product, and the product's to those of all (ridge
 towards the group; a pull counts as that many rows of evidence). How hard they are pulled,
 and how far they are believed at all, stretches of time left out decide: the strength is
@@ -47,6 +48,7 @@ _WIDEST = float(np.log(20.0))
 _LEAST_WIDE = float(np.log(2.0))
 _LEAST_SHARE = 1e-4  # of a plan's variance must be its own, or it is a calendar event common to all
 _IN_NET_PRICE = frozenset({"list_price", "discount"})
+_COMMON = 30.0  # series whose period is half their own, half the channel's
 _STRETCHES = 8  # of time, each left out in turn
 _PULLS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 
@@ -119,7 +121,8 @@ class Elasticity:
         raw = np.where(used, x, 0.0)
         speaks = within(x, used).var(axis=(0, 1)) > raw.var(axis=(0, 1)) * _LEAST_SHARE  # [p]
         reach = panel.freq.season // 2
-        z, x = (within(v - around_mean(np.where(used, v, np.nan), reach), used) for v in (z, x))
+        z, x = (v - around_mean(np.where(used, v, np.nan), reach) for v in (z, x))
+        z, x = (within(v, used, pull=_COMMON) for v in (z, x))
         return z[..., 0], np.where(speaks, x, 0.0)
 
     def _judged(self, z: Array, x: Array, product: "pd.Series[str]") -> tuple[float, float]:
@@ -166,12 +169,16 @@ def _towards(xx: Array, xz: Array, centre: Array, pull: Array) -> Array:
     return np.asarray(np.linalg.solve(xx + pull, (xz + centre @ pull)[..., None])[..., 0])
 
 
-def within(values: Array, used: NDArray[np.bool_]) -> Array:
-    """Values less their series mean and their period mean (three sweeps); zero where unused, [n, t, p]."""
+def within(values: Array, used: NDArray[np.bool_], *, pull: float = 0.0) -> Array:
+    """Values less their series mean and their period mean (three sweeps); zero where unused, [n, t, p].
+
+    A period's mean is drawn to zero by as many series as `pull`: what few of them share is mostly their own.
+    """
     out = np.where(used, values, 0.0)
+    count = {axis: used.sum(axis=axis, keepdims=True) for axis in (0, 1)}
     for axis in (1, 0) * 3:
-        mean = out.sum(axis=axis, keepdims=True) / np.maximum(used.sum(axis=axis, keepdims=True), 1)
-        out = np.asarray(np.where(used, out - mean, 0.0))
+        drawn = np.maximum(count[axis] + (pull if axis == 0 else 0.0), 1)
+        out = np.asarray(np.where(used, out - out.sum(axis=axis, keepdims=True) / drawn, 0.0))
     return out
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from features.frequency import MONTHLY
-from features.panel import Panel
+from features.panel import RIVAL_PRICE, Panel
+from features.rivals import with_rival_price
 from models.demand.elasticity import Elasticity
 from models.errors import NotFitted
 from tests.panels import FIRST, changed_after, panel_of
@@ -154,3 +155,20 @@ def test_what_comes_later_does_not_move_the_response(market):
 def test_an_unfitted_response_says_so(market):
     with pytest.raises(NotFitted, match="Elasticity is not fitted yet"):
         Elasticity().coefficients(market)
+
+
+def test_on_one_shelf_own_and_rivals_prices_are_told_apart():
+    """Less the period's mean, the rivals' price of one shelf is the own price turned round."""
+    rng = np.random.default_rng(4)
+    deals = rng.random((7, 200)) < 0.15
+    price = 5 * np.exp(-0.4 * deals + rng.normal(0, 0.03, deals.shape))
+    static = pd.DataFrame({"dealer_id": "D", "sku_id": list("ABCDEFG")})
+    bare = Panel(
+        static=static, first=FIRST["M"], freq=MONTHLY, y=np.ones(price.shape), plans={"net_price": price}
+    )
+    rivals = with_rival_price(bare).plans[RIVAL_PRICE]
+    y = 100 * (price / 5) ** -3.0 * rivals**1.5 * np.exp(rng.normal(0, 0.3, price.shape))
+    fitted = Elasticity().fit(with_rival_price(replace(bare, y=y)))
+    own, rival = fitted.overall_
+    assert own == pytest.approx(-3.0, abs=0.5)
+    assert rival == pytest.approx(1.5, abs=1.0)
