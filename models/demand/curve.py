@@ -8,9 +8,9 @@ the first within a factor of `_FARTHEST` of the second, which does not extrapola
 but read off the panel that is asked: units over the curve's, the last quarter of a year counting most. It
 serves channels where prices and campaigns move demand more than seasons do.
 
-Drivers, besides the price and the rivals' price: each promotion, how deep the price lies under the usual
-one while it runs, what of it the period before had, and both for the rest of the shelf; two waves of the
-year and years gone by, where two years are on record.
+Drivers, besides the price and the rivals' price: each promotion, and how deep the price lies under the usual
+one while it runs; two waves of the year and years gone by, where two years are on record. All are of the
+series itself, so that its answer does not depend on who else is asked about.
 
 Shapes: n series, t periods, h periods ahead; units.
 Source: models.pooled, models.monotone.
@@ -29,6 +29,7 @@ Limits: needs a price (`net_price`, else `list_price`); NaN for a series without
 True
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -37,7 +38,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel import RIVAL_PRICE, Panel, is_price
-from features.rivals import of_the_rest, shelves
 from models.errors import NotFitted
 from models.monotone import Monotone
 from models.pooled import Driver, Pooled
@@ -69,6 +69,7 @@ class Curve:
     seed: int = 0
     horizon_: int | None = field(default=None, init=False)
     drivers_: tuple[Driver, ...] = field(default=(), init=False)
+    campaigns_: tuple[str, ...] = field(default=(), init=False)
     knows_: bool = field(default=False, init=False)  # whether anything sold at a known price
     pooled_: Pooled = field(init=False, repr=False)
     trees_: Monotone = field(init=False, repr=False)
@@ -76,7 +77,8 @@ class Curve:
     def fit(self, panel: Panel, horizon: int) -> Self:
         """Learn the curve from the observed periods."""
         self.horizon_ = horizon
-        self.drivers_ = tuple(drivers(panel))
+        self.campaigns_ = tuple(_campaigns(panel))
+        self.drivers_ = tuple(_drivers(panel, self.campaigns_))
         rows = self._rows(panel)
         seen = rows[rows["y"].notna()]
         periods = self.half_life * panel.freq.season
@@ -117,7 +119,7 @@ class Curve:
     def _rows(self, panel: Panel) -> pd.DataFrame:
         """One row a series and period with a price: unique_id, group, row, step, y and the drivers."""
         width = panel.t + (self.horizon_ or 0)
-        known = _columns(panel, width)
+        known = _columns(panel, width, self.campaigns_)
         row, step = np.nonzero(np.isfinite(known["log_price"]))
         y = _wide(panel.y, width)
         rows = pd.DataFrame({"unique_id": panel.ids[row], "row": row, "step": step, "y": y[row, step]})
@@ -127,14 +129,13 @@ class Curve:
         return rows.assign(**columns)
 
 
-def drivers(panel: Panel) -> list[Driver]:
+def _drivers(panel: Panel, campaigns: Sequence[str]) -> list[Driver]:
     """What moves demand in a panel, the own price first."""
     out = [Driver("log_price", -1)]
     if RIVAL_PRICE in panel.plans:
         out.append(Driver("log_rival_price", 1))
-    for name in _campaigns(panel):
-        out += [Driver(name, 1), Driver(f"{name}_depth", 1), Driver(f"{name}_before", -1)]
-        out += [Driver(f"{name}_beside", -1), Driver(f"{name}_depth_beside", -1)]
+    for name in campaigns:
+        out += [Driver(name, 1), Driver(f"{name}_depth", 1)]
     waves = [Driver(name) for name in _calendar(panel, panel.t)]
     return out + waves if panel.t >= 2 * panel.freq.season else out
 
@@ -151,7 +152,7 @@ def _varies(plan: Array) -> bool:
     return bool((np.where(known, plan - mean, 0.0) ** 2).sum() > _LEAST_VARIES)
 
 
-def _columns(panel: Panel, width: int) -> dict[str, Array]:
+def _columns(panel: Panel, width: int, campaigns: Sequence[str]) -> dict[str, Array]:
     """Every driver there may be, [n, width] each; the log price is NaN where no price is known."""
     price = own_price(panel)
     price = np.full(panel.y.shape, np.nan) if price is None else price
@@ -159,21 +160,20 @@ def _columns(panel: Panel, width: int) -> dict[str, Array]:
         log_price = np.log(_wide(price, width))
         rival = np.log(_wide(panel.plans.get(RIVAL_PRICE, np.full_like(price, np.nan)), width))
     log_price = np.where(np.isfinite(log_price), log_price, np.nan)
-    out = {"log_price": log_price, "log_rival_price": np.nan_to_num(rival)}
-    quarter = panel.freq.season // 4
-    usual = (
-        pd.DataFrame(log_price.T).shift(1).rolling(quarter, min_periods=1).quantile(_USUAL_PLACE).to_numpy().T
-    )
+    out = {"log_price": log_price, "log_rival_price": _against_mean(rival, panel.t)}
+    usual = _usual(log_price, panel.freq.season // 4)
     depth = np.nan_to_num(np.maximum(usual - log_price, 0.0))
-    shelf = shelves(panel)
-    size = np.broadcast_to(np.sqrt(np.nansum(panel.y, axis=1))[:, None] + 1e-3, log_price.shape)
-    for name in _campaigns(panel):
+    for name in campaigns:
         plan = np.nan_to_num(_wide(panel.plans[name], width))
         out |= {name: plan, f"{name}_depth": depth * plan}
-        out[f"{name}_before"] = np.pad(plan, ((0, 0), (1, 0)))[:, :width]
-        out[f"{name}_beside"] = of_the_rest(plan, size, shelf)
-        out[f"{name}_depth_beside"] = of_the_rest(depth * plan, size, shelf)
     return out | {k: np.broadcast_to(v, log_price.shape) for k, v in _calendar(panel, width).items()}
+
+
+def _against_mean(values: Array, t: int) -> Array:
+    """Each value less the mean of its row's first t; what is not known is usual, [n, w]."""
+    seen = np.isfinite(values[:, :t])
+    mean = np.where(seen, values[:, :t], 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.asarray(np.nan_to_num(values - mean[:, None]))
 
 
 def _usual(log_price: Array, periods: int) -> Array:

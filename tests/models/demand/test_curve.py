@@ -65,6 +65,13 @@ def test_a_dearer_price_promises_less_and_dearer_rivals_more(world):
         assert (sign * (moved - usual)[:, 0] > 0).mean() > 0.95
 
 
+def test_a_series_is_told_the_same_whoever_is_asked_with_it(world):
+    panel, _ = world
+    curve = Curve().fit(panel, H)
+    alone = curve.predict(panel.take(np.array([9])))
+    np.testing.assert_allclose(alone[0], curve.predict(panel)[9], rtol=1e-12)
+
+
 def test_a_series_without_a_price_is_left_to_the_others(world):
     panel, _ = world
     price = panel.plans["net_price"].copy()
