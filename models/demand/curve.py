@@ -14,8 +14,8 @@ series itself, so that its answer does not depend on who else is asked about.
 
 Shapes: n series, t periods, h periods ahead; units.
 Source: models.pooled, models.monotone.
-Limits: needs a price (`net_price`, else `list_price`); NaN for a series without any, and for all where
-        nothing sold at a known price. No season of its own beyond the two waves.
+Limits: needs a price (`net_price`, else `list_price`). NaN for a series without any, for one that never
+        changed, and for all where nothing sold at a known price. No season beyond the two waves.
 
 >>> rng = np.random.default_rng(0)
 >>> price = np.exp(rng.normal(0, 0.2, size=(30, 43)))
@@ -38,6 +38,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.panel import RIVAL_PRICE, Panel, is_price
+from features.promotions import planned
 from models.errors import NotFitted
 from models.monotone import Monotone
 from models.pooled import Driver, Pooled
@@ -48,6 +49,7 @@ _USUAL_PLACE = 0.75  # a quarter of a year's prices: three quarters of the way u
 _NOISE = -0.5  # power of the curve by which a period says less of the level, as in models.pooled
 _LEAST_VARIES = 1e-9
 _FARTHEST = 3.0
+_LEAST_STILL = 6  # periods without a change that are no chance
 
 
 def priced(panel: Panel) -> bool:
@@ -101,6 +103,7 @@ class Curve:
             weight = np.where(seen, 0.5**age * (past / usual) ** _NOISE, 0.0)
             wanted, given = (weight * np.nan_to_num(v) for v in (y, past))
             level = wanted.sum(axis=1) / given.sum(axis=1)
+        level = np.where(_still(np.where(seen, y, np.nan)), np.nan, level)
         return np.asarray(curve[:, panel.t :] * level[:, None])
 
     def _curve(self, panel: Panel) -> Array:
@@ -121,12 +124,21 @@ class Curve:
         width = panel.t + (self.horizon_ or 0)
         known = _columns(panel, width, self.campaigns_)
         row, step = np.nonzero(np.isfinite(known["log_price"]))
-        y = _wide(panel.y, width)
+        y = planned(panel.y, t=0, horizon=width)
         rows = pd.DataFrame({"unique_id": panel.ids[row], "row": row, "step": step, "y": y[row, step]})
         rows["group"] = panel.static["sku_id"].astype(str).to_numpy()[row]
         nothing = np.zeros((panel.n, width))
         columns = {d.name: known.get(d.name, nothing)[row, step] for d in self.drivers_}
         return rows.assign(**columns)
+
+
+def _still(y: Array) -> NDArray[np.bool_]:
+    """Series that sold the same in every period: they answer no price, [n]."""
+    known = np.isfinite(y)
+    most, least = (
+        how(np.where(known, y, fill), axis=1) for how, fill in ((np.max, -np.inf), (np.min, np.inf))
+    )
+    return np.asarray((known.sum(axis=1) >= _LEAST_STILL) & (most == least) & (most > 0))
 
 
 def _drivers(panel: Panel, campaigns: Sequence[str]) -> list[Driver]:
@@ -157,14 +169,15 @@ def _columns(panel: Panel, width: int, campaigns: Sequence[str]) -> dict[str, Ar
     price = own_price(panel)
     price = np.full(panel.y.shape, np.nan) if price is None else price
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_price = np.log(_wide(price, width))
-        rival = np.log(_wide(panel.plans.get(RIVAL_PRICE, np.full_like(price, np.nan)), width))
+        log_price = np.log(planned(price, t=0, horizon=width))
+        rivals = panel.plans.get(RIVAL_PRICE, np.full_like(price, np.nan))
+        rival = np.log(planned(rivals, t=0, horizon=width))
     log_price = np.where(np.isfinite(log_price), log_price, np.nan)
     out = {"log_price": log_price, "log_rival_price": _against_mean(rival, panel.t)}
     usual = _usual(log_price, panel.freq.season // 4)
     depth = np.nan_to_num(np.maximum(usual - log_price, 0.0))
     for name in campaigns:
-        plan = np.nan_to_num(_wide(panel.plans[name], width))
+        plan = np.nan_to_num(planned(panel.plans[name], t=0, horizon=width))
         out |= {name: plan, f"{name}_depth": depth * plan}
     return out | {k: np.broadcast_to(v, log_price.shape) for k, v in _calendar(panel, width).items()}
 
@@ -189,11 +202,3 @@ def _calendar(panel: Panel, width: int) -> dict[str, Array]:
     angle = 2 * np.pi * (years + panel.first.day_of_year / 365.25)
     waves = {"year_cos": np.cos(angle), "year_sin": np.sin(angle)}
     return waves | {"half_year_cos": np.cos(2 * angle), "half_year_sin": np.sin(2 * angle), "years": years}
-
-
-def _wide(values: Array, width: int) -> Array:
-    """As far as `width`, NaN where nothing is known."""
-    out = np.full((len(values), width), np.nan)
-    known = values[:, :width]
-    out[:, : known.shape[1]] = known
-    return out

@@ -6,9 +6,9 @@ where the evidence is little: few truths, or few that hold most of the units. Er
 those of forecasts that members made at past cutoffs without seeing the answer, over all series and
 over those of a segment; a segment's weights count by its rows, else it uses those of all. A cutoff
 counts by the fourth power of its history over the longest: what members did with half of the record says
-little of now. Members that look at one series alone say nearly the same, so each has half a voice. Smooth
-series count period by period, by absolute error. Lumpy ones count by the sum of the horizon, which is what
-gets ordered, by squared error and a tenth of the bias: where most periods sell nothing, absolute error
+little of now. Members that look at one series alone say nearly the same: of several each has half a voice.
+Smooth series count period by period, by absolute error. Lumpy ones count by the sum of the horizon, which is
+what gets ordered, by squared error and a tenth of the bias: where most periods sell nothing, absolute error
 prefers a member that promises too little.
 
 A blend that erred to one side at every cutoff is moved the other way by a factor per segment, as far
@@ -60,7 +60,7 @@ class Stack:
     pull_rows: float = 3000.0
     sharpness: float = 16.0  # 0: all alike; large: the best alone
     trust_rows: float = 200.0  # truths of one size at which half of the sharpness counts
-    alike_voice: float = 0.5  # of each member that looks at one series alone
+    alike_voice: float = 0.5  # of each of several that look at one series alone
     weights_: dict[str, Array] | None = field(default=None, init=False, repr=False)  # segment -> [m]
     factors_: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     strength_: float = field(default=0.0, init=False)  # of the factors, 0 to 1
@@ -119,7 +119,8 @@ class Stack:
         error = share[0] * smooth.absolute() + share[1] * sums.squared()
         told = rows.of_one_size()
         odds = -self.sharpness * told / (told + self.trust_rows) * np.log(error + _NO_ERROR)
-        voice = np.array([self.alike_voice if name in _ALIKE else 1.0 for name in self.names])
+        alike = np.array([name in _ALIKE for name in self.names])
+        voice = np.where(alike & (alike.sum() > 1), self.alike_voice, 1.0)
         weights = voice * np.exp(odds - odds.max())
         return np.asarray(weights / weights.sum())
 

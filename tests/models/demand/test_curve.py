@@ -95,6 +95,16 @@ def test_a_new_series_has_the_curve_of_its_product(world):
     assert np.isfinite(told[44:]).all()
 
 
+def test_what_never_changed_answers_no_price(world):
+    panel, _ = world
+    y = panel.y.copy()
+    y[7] = 9.0
+    asked = replace(panel, y=y)
+    told = Curve().fit(asked, H).predict(asked)
+    assert np.isnan(told[7]).all()
+    assert np.isfinite(np.delete(told, 7, axis=0)).all()
+
+
 def test_what_never_sold_is_promised_nothing(world):
     panel, _ = world
     y = panel.y.copy()

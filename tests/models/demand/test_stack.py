@@ -60,11 +60,12 @@ def test_what_members_did_with_a_short_history_counts_little():
     assert table.table().loc["all", "a"] < alone
 
 
-def test_members_that_look_at_one_series_alone_have_half_a_voice():
-    members, y = _noisy(7, (0.1, 0.1), 400)
-    members[:, 1] = 2 * y - members[:, 0]  # errs as much, the other way
-    table = Stack(names=("boosted", "ets")).fit(members, y, _same(400), record=_records(400)).table()
-    np.testing.assert_allclose(table.loc["all"], [2 / 3, 1 / 3], atol=1e-6)
+def test_of_several_members_that_look_at_one_series_alone_each_has_half_a_voice():
+    members, y = _noisy(7, (0.1, 0.1, 0.1), 400)
+    members[:, 1], members[:, 2] = 2 * y - members[:, 0], members[:, 0]  # all err as much
+    for names, shares in (("boosted", "ets", "theta"), [0.5, 0.25, 0.25]), (("boosted", "ets"), [0.5, 0.5]):
+        stack = Stack(names=names).fit(members[:, : len(names)], y, _same(400), record=_records(400))
+        np.testing.assert_allclose(stack.table().loc["all"], shares, atol=1e-6)
 
 
 def test_few_truths_or_one_giant_prove_little():
