@@ -33,8 +33,7 @@ from models.demand.members import Local, Member
 from models.demand.seldom import Seldom
 from models.demand.spread import Clues, Spread
 from models.demand.stack import Stack
-from training.progress import Tick
-from training.progress import silent as quiet
+from training.progress import Tick, silent
 from training.recipes import demand
 from training.rehearsal import Rehearsal, Rehearsals
 from training.settings import DemandConfig
@@ -44,7 +43,7 @@ _ALL = 1e12  # rows that a segment's own evidence counts against
 
 
 def levers(
-    past: Rehearsals, ends: list[int], frame: Frame, config: DemandConfig, *, sums: int, tick: Tick = quiet
+    past: Rehearsals, ends: list[int], frame: Frame, config: DemandConfig, *, sums: int, tick: Tick = silent
 ) -> list[Row]:
     """The whole model, then without each lever that this panel has."""
     said = {"none": blends(past, ends)}
@@ -70,7 +69,7 @@ def without(name: str, past: Rehearsals, ends: list[int], config: DemandConfig) 
     make = partial(_changed, name, config, past.panel)
     other = Rehearsals(panel=panel, horizon=past.horizon, make=make, windows=past.windows)
     other.prepare(ends, workers=config.workers)
-    return _joined(past, other, ends, silent=set(past.make()) - set(make()) if name in _PANELS else set())
+    return _joined(past, other, ends, mute=set(past.make()) - set(make()) if name in _PANELS else set())
 
 
 _PANELS: dict[str, Callable[[Panel], Panel]] = {
@@ -103,17 +102,17 @@ def _only(members: Mapping[str, Member], name: str, member: Member) -> dict[str,
     return {name: member} if name in members else {}
 
 
-def _joined(past: Rehearsals, other: Rehearsals, ends: list[int], *, silent: set[str]) -> Rehearsals:
-    """What members said, with the words of the other rehearsals where there are some; `silent` ones none."""
+def _joined(past: Rehearsals, other: Rehearsals, ends: list[int], *, mute: set[str]) -> Rehearsals:
+    """What members said, with the words of the other rehearsals where there are some; `mute` ones none."""
     names = list(past.kept[ends[0]].members)
-    mute = [names.index(name) for name in silent]
+    unheard = [names.index(name) for name in mute]
     places = [names.index(name) for name in other.kept[ends[0]].members]
     out = Rehearsals(panel=past.panel, horizon=past.horizon, make=past.make, windows=past.windows)
 
     def mixed(own: Array, theirs: Array) -> Array:
         layers = own.copy()
         layers[..., places] = theirs
-        layers[..., mute] = np.nan
+        layers[..., unheard] = np.nan
         return layers
 
     for t, told in past.kept.items():

@@ -38,7 +38,7 @@ _LEAST_WEIGHT = 1e-3
 
 def with_rival_price(panel: Panel) -> Panel:
     """The panel with the rivals' price among its plans, where prices are known and a shelf has rivals."""
-    price = panel.plans.get("net_price", panel.plans.get("list_price"))
+    price = own_price(panel)
     shelf = shelves(panel)
     crowded = np.bincount(shelf)[shelf] > 1  # [n]
     if price is None or not crowded.any():
@@ -51,6 +51,12 @@ def with_rival_price(panel: Panel) -> Panel:
     known = crowded[:, None] & np.isfinite(logs)
     given = panel.plans.get(RIVAL_PRICE, np.nan)  # of a series whose rivals are not in the panel
     return replace(panel, plans={**panel.plans, RIVAL_PRICE: np.where(known, index, given)})
+
+
+def own_price(panel: Panel) -> Array | None:
+    """Net price, else list price, as far as planned; None where neither is known."""
+    found = panel.plans.get("net_price", panel.plans.get("list_price"))
+    return found if found is not None and np.isfinite(found).any() else None
 
 
 def reach(freq: Frequency) -> int:

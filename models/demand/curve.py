@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from features.panel import RIVAL_PRICE, Panel, is_price
 from features.promotions import planned
+from features.rivals import own_price
 from models.errors import NotFitted
 from models.monotone import Monotone
 from models.pooled import Driver, Pooled
@@ -55,12 +56,6 @@ _LEAST_STILL = 6  # periods without a change that are no chance
 def priced(panel: Panel) -> bool:
     """Whether there is a price to draw a curve over."""
     return own_price(panel) is not None
-
-
-def own_price(panel: Panel) -> Array | None:
-    """Net price, else list price, as far as planned; None where neither is known."""
-    found = panel.plans.get("net_price", panel.plans.get("list_price"))
-    return found if found is not None and np.isfinite(found).any() else None
 
 
 @dataclass(kw_only=True)
@@ -127,9 +122,7 @@ class Curve:
         y = planned(panel.y, t=0, horizon=width)
         rows = pd.DataFrame({"unique_id": panel.ids[row], "row": row, "step": step, "y": y[row, step]})
         rows["group"] = panel.static["sku_id"].astype(str).to_numpy()[row]
-        nothing = np.zeros((panel.n, width))
-        columns = {d.name: known.get(d.name, nothing)[row, step] for d in self.drivers_}
-        return rows.assign(**columns)
+        return rows.assign(**{d.name: known[d.name][row, step] for d in self.drivers_})
 
 
 def _still(y: Array) -> NDArray[np.bool_]:
